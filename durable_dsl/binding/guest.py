@@ -1,0 +1,77 @@
+"""The binding of a component: its imports of golem:api/host.
+
+`durable_host` is written by the build and holds exactly the functions and types that the component imports; a
+function that was left out is answered by an error that says how to get it in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import durable_host as host
+
+from durable_dsl.errors import HostFunctionMissing
+from durable_dsl.policy import PersistenceLevel, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _imported(name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] | None = getattr(host, name, None)
+    if function is not None:
+        return function
+
+    def missing(*_arguments: object) -> NoReturn:
+        raise HostFunctionMissing(name.replace("_", "-"))
+
+    return missing
+
+
+mark_begin_operation = _imported("mark_begin_operation")
+mark_end_operation = _imported("mark_end_operation")
+get_oplog_persistence_level = _imported("get_oplog_persistence_level")
+set_oplog_persistence_level = _imported("set_oplog_persistence_level")
+get_idempotence_mode = _imported("get_idempotence_mode")
+set_idempotence_mode = _imported("set_idempotence_mode")
+get_retry_policy = _imported("get_retry_policy")
+set_retry_policy = _imported("set_retry_policy")
+oplog_commit = _imported("oplog_commit")
+get_oplog_index = _imported("get_oplog_index")
+set_oplog_index = _imported("set_oplog_index")
+generate_idempotency_key = _imported("generate_idempotency_key")
+
+#: Golem before 1.5.1 has no `trap`; there the guest aborts, which traps as well.
+trap: Callable[[str], None] | None = getattr(host, "trap", None)
+
+_CASES = {
+    PersistenceLevel.PERSIST_NOTHING: "PersistenceLevel_PersistNothing",
+    PersistenceLevel.PERSIST_REMOTE_SIDE_EFFECTS: "PersistenceLevel_PersistRemoteSideEffects",
+    PersistenceLevel.SMART: "PersistenceLevel_Smart",
+}
+_HOST_LEVELS = {level: getattr(host, case)() for level, case in _CASES.items() if hasattr(host, case)}
+_PUBLIC_LEVELS = {type(value): level for level, value in _HOST_LEVELS.items()}
+
+
+def host_level(level: PersistenceLevel) -> Any:
+    """`level` as the host takes it: one prepared value per level."""
+    try:
+        return _HOST_LEVELS[level]
+    except KeyError:
+        raise HostFunctionMissing("set-oplog-persistence-level") from None
+
+
+def public_level(level: object) -> PersistenceLevel:
+    """The host's `level` as users see it."""
+    return _PUBLIC_LEVELS[type(level)]
+
+
+def public_policy(policy: Any) -> RetryPolicy:
+    """The host's `policy` as users see it."""
+    return RetryPolicy(
+        policy.max_attempts,
+        policy.min_delay,
+        policy.max_delay,
+        policy.multiplier,
+        getattr(policy, "max_jitter_factor", None),
+    )

@@ -1,0 +1,168 @@
+"""The binding of plain Python: no host, no oplog, every call just noted.
+
+Code under test runs once, as if live: settings are kept, indices count up, nothing is ever retried or replayed. Each
+call is handed to the observers, which is how `durable_dsl.testing.trace` sees what a component would ask of its host.
+State is per thread, observers see all threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from durable_dsl.binding.state import call
+from durable_dsl.errors import RegionFailed, RewindUnsupported
+from durable_dsl.policy import PersistenceLevel, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Observer = Callable[[str, tuple[Any, ...], Any], None]
+
+
+@dataclass(frozen=True)
+class HostRetryPolicy:
+    """The host's retry-policy record; delays in nanoseconds. Field names are golem:api/host@1.1.0's."""
+
+    max_attempts: int
+    min_delay: int
+    max_delay: int
+    multiplier: float
+    max_jitter_factor: float | None = None
+
+
+@dataclass(frozen=True)
+class HostUuid:
+    """The host's uuid record."""
+
+    high_bits: int
+    low_bits: int
+
+
+#: The policy that the embedded engine starts with: 3 retries after 100 ms, 300 ms and 900 ms.
+DEFAULT_POLICY: Final = HostRetryPolicy(3, 100_000_000, 1_000_000_000, 3.0)
+
+#: There is nothing to trap in plain Python; `end_instance` says what happens instead.
+trap: Callable[[str], None] | None = None
+
+#: Called with name, arguments and result of each host call, in order.
+observers: list[Observer] = []
+
+
+class _Host(threading.local):
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.level = PersistenceLevel.SMART
+        self.idempotent = True
+        self.policy = DEFAULT_POLICY
+        # A worker's first entries are its creation and the invocation; the first of the guest's own has index 3.
+        self.last_index = 2
+
+
+_host = _Host()
+
+
+def reset() -> None:
+    """Start over as a new instance: settings at their defaults, indices from the start."""
+    _host.reset()
+
+
+def _note(name: str, arguments: tuple[Any, ...], result: Any = None) -> Any:
+    for observe in observers:
+        observe(name, arguments, result)
+    return result
+
+
+def _next_index() -> int:
+    _host.last_index += 1
+    return _host.last_index
+
+
+def mark_begin_operation() -> int:
+    index: int = _note("mark-begin-operation", (), _next_index())
+    return index
+
+
+def mark_end_operation(begin: int) -> None:
+    _next_index()
+    _note("mark-end-operation", (begin,))
+
+
+def get_oplog_persistence_level() -> PersistenceLevel:
+    level: PersistenceLevel = _note("get-oplog-persistence-level", (), _host.level)
+    return level
+
+
+def set_oplog_persistence_level(level: PersistenceLevel) -> None:
+    _host.level = level
+    _note("set-oplog-persistence-level", (level,))
+
+
+def get_idempotence_mode() -> bool:
+    mode: bool = _note("get-idempotence-mode", (), _host.idempotent)
+    return mode
+
+
+def set_idempotence_mode(idempotent: bool) -> None:
+    _host.idempotent = idempotent
+    _note("set-idempotence-mode", (idempotent,))
+
+
+def get_retry_policy() -> HostRetryPolicy:
+    policy: HostRetryPolicy = _note("get-retry-policy", (), _host.policy)
+    return policy
+
+
+def set_retry_policy(policy: HostRetryPolicy) -> None:
+    _next_index()
+    _host.policy = policy
+    _note("set-retry-policy", (policy,))
+
+
+def oplog_commit(replicas: int) -> None:
+    _note("oplog-commit", (replicas,))
+
+
+def get_oplog_index() -> int:
+    index: int = _note("get-oplog-index", (), _next_index())
+    return index
+
+
+def set_oplog_index(_index: int) -> None:
+    raise RewindUnsupported
+
+
+def generate_idempotency_key() -> HostUuid:
+    key = uuid.uuid4().int
+    _next_index()
+    result: HostUuid = _note("generate-idempotency-key", (), HostUuid(key >> 64, key & (2**64 - 1)))
+    return result
+
+
+def host_level(level: PersistenceLevel) -> PersistenceLevel:
+    """`level` as the host takes it."""
+    return level
+
+
+def public_level(level: PersistenceLevel) -> PersistenceLevel:
+    """The host's `level` as users see it."""
+    return level
+
+
+def public_policy(policy: HostRetryPolicy) -> RetryPolicy:
+    """The host's `policy` as users see it."""
+    return RetryPolicy(
+        policy.max_attempts, policy.min_delay, policy.max_delay, policy.multiplier, policy.max_jitter_factor
+    )
+
+
+def end_instance(failure: BaseException, region: str) -> NoReturn:
+    """What a component does by trapping: no host call follows, and settings die with the instance."""
+    call.pending.clear()
+    if not call.regions:
+        reset()
+    raise RegionFailed(region) from failure

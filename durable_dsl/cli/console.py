@@ -1,0 +1,86 @@
+"""What verbs print, and how: results on stdout, everything else on stderr.
+
+Colour and live drawing are for terminals only and respect NO_COLOR (https://no-color.org). Nothing here imports
+more than the standard library, for each command pays this module's import.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+#: Exit statuses of every verb.
+OK, FAULT, USAGE, GUEST_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+_BOLD_RED = "\x1b[1;31m"
+_BOLD = "\x1b[1m"
+_RESET = "\x1b[0m"
+
+
+class CommandError(Exception):
+    """An error that the user can act on: printed as one message without a traceback.
+
+    `status` is the exit status of the command: 1 for a fault in the input, component or data, 2 for usage, 3 for a
+    failure of the guest.
+    """
+
+    def __init__(self, message: str, hint: str = "", status: int = FAULT) -> None:
+        super().__init__(message, hint, status)
+        self.message = message
+        self.hint = hint
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person is likely to be looking at `stream`."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def color_enabled(stream: TextIO) -> bool:
+    """Whether to colour what goes to `stream`: a terminal, and NO_COLOR unset or empty."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def out(text: str) -> None:
+    """Print a result on stdout."""
+    print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """Print anything that is not a result on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def error(message: str, hint: str = "") -> None:
+    """Print an error on stderr, its hint indented below."""
+    label = f"{_BOLD_RED}error:{_RESET}" if color_enabled(sys.stderr) else "error:"
+    note(f"{label} {message}")
+    for line in hint.splitlines():
+        note(f"  {line}")
+
+
+def print_json(value: object) -> None:
+    """Print `value` as one JSON document on stdout."""
+    out(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def table(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:
+    """Rows as aligned columns under their headers, two spaces between columns, no trailing blanks."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(headers), *cells]) for i in range(len(headers))]
+
+    def text(line: Sequence[str]) -> str:
+        return "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+    head = text(headers)
+    if color_enabled(sys.stdout):
+        head = f"{_BOLD}{head}{_RESET}"
+    return "\n".join([head, *(text(line) for line in cells)])

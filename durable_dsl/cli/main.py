@@ -1,0 +1,99 @@
+"""The frame of the command line: one parser, one verb, one exit status.
+
+Only the module of the verb that was asked for is imported, so that `durable-dsl run` does not pay for the build's
+dependencies. Exit status: 0 fine; 1 fault in the input, component or data; 2 usage; 3 the guest failed; 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
+
+from durable_dsl.cli import console
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Verb → what `durable-dsl --help` says of it. The module of a verb has its name.
+VERBS = {
+    "new": "start a small project that builds, runs and tests at once",
+    "build": "compile decorated functions into a WebAssembly component",
+    "bindings": "write the world's Python stubs for editors and type checkers",
+    "inspect": "show a component's exports, signatures and regions",
+    "run": "call an export in the embedded engine and print its result",
+    "worker": "list workers and show what is in their oplogs",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    completing = "_ARGCOMPLETE" in os.environ
+    parser = _parser(list(VERBS) if completing else _wanted(words))
+    if completing:
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
+    namespace = parser.parse_args(words)
+    if namespace.verb is None:
+        parser.print_help(sys.stderr)
+        return console.USAGE
+    try:
+        status = _module(namespace.verb).run(namespace)
+        sys.stdout.flush()
+    except console.CommandError as fault:
+        console.error(fault.message, fault.hint)
+        return fault.status
+    except KeyboardInterrupt:
+        console.note("interrupted")
+        return console.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our stdout went away (`| head`): what is left to say has no listener. Python would print a
+        # complaint while it flushes at exit, so stdout is pointed elsewhere first.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return console.FAULT
+    return status
+
+
+def _wanted(words: Sequence[str]) -> list[str]:
+    """The verbs whose options must be known to parse `words`: the first word, if it is a verb."""
+    first = next((word for word in words if not word.startswith("-")), None)
+    return [first] if first in VERBS else []
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: reading package metadata takes as long as everything else here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        console.out(f"durable-dsl {version('durable-dsl')}")
+        parser.exit()
+
+
+class _Verb(Protocol):
+    """What the module of a verb offers."""
+
+    def configure(self, parser: argparse.ArgumentParser) -> None: ...
+    def run(self, arguments: argparse.Namespace) -> int: ...
+
+
+def _module(verb: str) -> _Verb:
+    return cast("_Verb", importlib.import_module(f"durable_dsl.cli.{verb}"))
+
+
+def _parser(wanted: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="durable-dsl",
+        description="Durable Python: build components from decorated functions and run them crash-safe.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    for verb, summary in VERBS.items():
+        child = verbs.add_parser(verb, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if verb in wanted:
+            _module(verb).configure(child)
+    return parser

@@ -1,0 +1,140 @@
+"""A function that bears marks: the record of each mark, and the proxy that acts on them when called.
+
+The proxy is wrapt's, for signatures, methods, static and class methods all stay what they are. It adds what wrapt
+leaves out: it pickles and copies as the function itself would, by name.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import wrapt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from durable_dsl.regions import Region
+
+if TYPE_CHECKING:
+    _BoundFunctionWrapper = wrapt.BoundFunctionWrapper[..., Any]
+    _FunctionWrapper = wrapt.FunctionWrapper[..., Any]
+else:
+    # Generic in wrapt's stubs only.
+    _BoundFunctionWrapper, _FunctionWrapper = wrapt.BoundFunctionWrapper, wrapt.FunctionWrapper
+
+_PACKAGE: Final = str(Path(__file__).parent)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A mark as the build reads it.
+
+    `kind`: export, atomic, persist, idempotence, retry or commit. `word`: as the user wrote it. `arguments`: by kind,
+    durations in nanoseconds under names ending `_ns`. `file` is absolute, `line` counts from 1.
+    """
+
+    kind: str
+    word: str
+    arguments: Mapping[str, object]
+    file: str
+    line: int
+
+
+class _BoundMarked(_BoundFunctionWrapper):
+    """A marked method looked up on an instance or class."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.__self__, self.__name__)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return self.__reduce__()
+
+
+class Marked(_FunctionWrapper):
+    """A function with its marks, outermost first; calling it enters their regions in that order."""
+
+    __bound_function_wrapper__ = _BoundMarked
+
+    def __init__(self, function: Any, marks: tuple[Mark, ...], regions: Sequence[Region]) -> None:
+        super().__init__(function, _entering(regions, inspect.iscoroutinefunction(_plain(function))))
+        self._self_durable_marks = marks
+        self._self_durable_regions = list(regions)
+
+    @property
+    def durable_marks(self) -> tuple[Mark, ...]:
+        """The marks, outermost first."""
+        marks: tuple[Mark, ...] = self._self_durable_marks
+        return marks
+
+    @property
+    def durable_regions(self) -> list[Region]:
+        """The regions that a call enters, outermost first."""
+        regions: list[Region] = self._self_durable_regions
+        return regions
+
+    def __reduce__(self) -> str:
+        name: str = self.__qualname__
+        return name
+
+    def __reduce_ex__(self, protocol: Any) -> str:
+        return self.__reduce__()
+
+    def __copy__(self) -> Marked:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Marked:
+        return self
+
+
+def marks_of(function: Any) -> tuple[Mark, ...]:
+    """The marks from the top of `function` down to the first decorator that isn't ours, outermost first."""
+    marked = getattr(function, "_self_parent", function) if isinstance(function, _BoundMarked) else function
+    return marked.durable_marks if isinstance(marked, Marked) else ()
+
+
+def below_marks(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What stands below the marks that `marks_of` gives: the function, or the next decorator that isn't ours."""
+    if isinstance(function, (Marked, _BoundMarked)):
+        below: Callable[..., Any] = function.__wrapped__
+        return below
+    return function
+
+
+def position(depth: int) -> tuple[str, int]:
+    """File and line of the user's code that called into this package, looked for from `depth` frames up."""
+    frame = sys._getframe(depth)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def _plain(function: Any) -> Any:
+    return getattr(function, "__func__", function)
+
+
+def _entering(regions: Sequence[Region], is_async: bool) -> Callable[..., Any]:
+    """The wrapt wrapper that calls a function inside `regions`."""
+    if not regions:
+        return _call
+    region, inner = regions[0], _entering(regions[1:], is_async)
+    if is_async:
+
+        async def enter_async(wrapped: Any, instance: Any, arguments: Any, keywords: Any) -> Any:
+            with region:
+                return await inner(wrapped, instance, arguments, keywords)
+
+        return enter_async
+
+    def enter(wrapped: Any, instance: Any, arguments: Any, keywords: Any) -> Any:
+        with region:
+            return inner(wrapped, instance, arguments, keywords)
+
+    return enter
+
+
+def _call(wrapped: Any, _instance: Any, arguments: Any, keywords: Any) -> Any:
+    return wrapped(*arguments, **keywords)

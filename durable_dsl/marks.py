@@ -1,0 +1,382 @@
+"""Marks: the words of the DSL as decorators, each also a `with` block.
+
+A mark is a record on a function. The build compiles the marks of an exported function into the wrapper, from the top
+down to the first decorator that isn't ours; everywhere else a mark acts when the function is called, through the
+region of the same name. Neighbouring marks share one wrapt proxy, so signature, name, docstring and source of the
+function stay what they were, and the proxy pickles by name as a function does.
+
+A bad mark raises `MarkError` with the user's file and line. While a build collects faults it is noted instead and the
+function is returned unmarked, so that all faults come out in one run.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, overload
+
+from durable_dsl import policy
+from durable_dsl.errors import MarkError
+from durable_dsl.marked import Mark, Marked, marks_of, position
+from durable_dsl.policy import PersistenceLevel
+from durable_dsl.regions import (
+    AtomicRegion,
+    CommitRegion,
+    IdempotenceRegion,
+    PersistRegion,
+    Region,
+    RetryRegion,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from durable_dsl.policy import Duration, Level
+
+__all__ = ["atomic", "collecting", "commit", "export", "idempotent", "non_idempotent", "persist", "retry"]
+
+F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]")
+C = TypeVar("C", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any] | type[Any]")
+
+#: The attribute that `@export` sets on a class.
+EXPORT_ATTRIBUTE: Final = "__durable_export__"
+
+_ABSENT: Final[Any] = object()
+
+#: Where faults go while a build scans; None: a bad mark raises.
+_collected: list[MarkError] | None = None
+
+
+@contextmanager
+def collecting() -> Iterator[list[MarkError]]:
+    """While open, bad marks are noted in the list instead of raised. The build's scan is the only user."""
+    global _collected  # noqa: PLW0603  (one scan at a time, in a process of its own)
+    before, _collected = _collected, []
+    try:
+        yield _collected
+    finally:
+        _collected = before
+
+
+def _refuse(fault: MarkError, depth: int = 3) -> None:
+    """Raise `fault` with the user's position, or note it while a build collects."""
+    if fault.file is None:
+        fault = MarkError(fault.code, fault.message, fault.hint, *position(depth + 1))
+    if _collected is None:
+        raise fault from None
+    _collected.append(fault)
+
+
+class _Word(Region):
+    """What all words share: becoming a mark on a function."""
+
+    kind: str
+
+    def _arguments(self) -> Mapping[str, object]:
+        raise NotImplementedError
+
+    def _mark(self, function: Any) -> Any:
+        mark = Mark(self.kind, self.word, self._arguments(), *position(2))
+        try:
+            marks = (mark, *marks_of(function))
+            _check_bearer(function, mark)
+            _check_neighbours(mark, function)
+        except MarkError as fault:
+            _refuse(MarkError(fault.code, fault.message, fault.hint, mark.file, mark.line))
+            return function
+        below = function.__wrapped__ if isinstance(function, Marked) else function
+        return Marked(below, marks, [self, *function.durable_regions] if isinstance(function, Marked) else [self])
+
+
+class Atomic(_Word, AtomicRegion):
+    """`@atomic`, `with atomic:`: all of it is done again after a crash or failure, until its end is on record.
+
+    It ends on a normal return and on domain errors only. `commit_on` adds exception types on which it ends too;
+    `commit_on=()` leaves it open even for domain errors, which then trap. An unfinished region runs again as a
+    whole, non-idempotent calls in it too. Inside a function that is not an export, a failure that leaves the region
+    ends the instance at once: it can be handled inside the region, not around it.
+    """
+
+    kind = "atomic"
+
+    def _arguments(self) -> Mapping[str, object]:
+        return {"commit_on": self.commit_on}
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+    @overload
+    def __call__(self, *, commit_on: type[BaseException] | tuple[type[BaseException], ...] = ...) -> Atomic: ...
+    def __call__(self, function: Any = _ABSENT, /, *, commit_on: Any = _ABSENT) -> Any:  # type: ignore[misc]
+        if function is not _ABSENT:
+            return self._mark(function)
+        if commit_on is _ABSENT:
+            return self
+        types = commit_on if isinstance(commit_on, tuple) else (commit_on,)
+        if not all(isinstance(item, type) and issubclass(item, BaseException) for item in types):
+            fault = MarkError("DSL010", f"commit_on is {commit_on!r}", "give an exception class or a tuple of them")
+            _refuse(fault)
+            return self
+        return Atomic(types)
+
+
+class Persist(_Word, PersistRegion):
+    """`@persist(level=…)`, `with persist(…)`: the code runs under another persistence level.
+
+    With "persist-nothing" nothing is recorded and every call is performed again on each recovery.
+    """
+
+    kind = "persist"
+
+    def _arguments(self) -> Mapping[str, object]:
+        return {"level": self.level}
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+    @overload
+    def __call__(self, level: Level = ...) -> Persist: ...
+    def __call__(self, function: Any = _ABSENT, /, level: Any = PersistenceLevel.SMART) -> Any:  # type: ignore[misc]
+        if _is_function(function):
+            return self._mark(function)
+        try:
+            return Persist(policy.persistence_level(level if function is _ABSENT else function))
+        except MarkError as fault:
+            _refuse(fault)
+            return Unmarked()
+
+
+class Idempotence(_Word, IdempotenceRegion):
+    """`@non_idempotent` and `@idempotent`: may a remote write of unknown outcome be sent again?
+
+    With `non_idempotent`, outside atomic regions and persist-nothing zones, a remote write is sent at most once: one
+    that was cut off is never sent again, and the worker fails instead.
+    """
+
+    kind = "idempotence"
+
+    def _arguments(self) -> Mapping[str, object]:
+        return {"idempotent": self.idempotent}
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+    @overload
+    def __call__(self) -> Idempotence: ...
+    def __call__(self, function: Any = _ABSENT, /) -> Any:  # type: ignore[misc]
+        return self if function is _ABSENT else self._mark(function)
+
+
+class Commit(_Word, CommitRegion):
+    """`@commit`, `with commit(replicas=1)`: after the body the oplog is committed to that many replicas.
+
+    Under `@atomic` it does not commit the region's end; it is meant as the outer mark.
+    """
+
+    kind = "commit"
+
+    def _arguments(self) -> Mapping[str, object]:
+        return {"replicas": self.replicas}
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+    @overload
+    def __call__(self, replicas: int = ...) -> Commit: ...
+    def __call__(self, function: Any = _ABSENT, /, replicas: Any = 1) -> Any:  # type: ignore[misc]
+        if _is_function(function):
+            return self._mark(function)
+        count = replicas if function is _ABSENT else function
+        try:
+            return Commit(policy.replica_count(count))
+        except MarkError as fault:
+            _refuse(fault)
+            return Unmarked()
+
+
+class Retry(_Word, RetryRegion):
+    """The mark that `retry(…)` makes."""
+
+    kind = "retry"
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        super().__init__({_HOST_FIELDS[name]: value for name, value in arguments.items()})
+        self.arguments = dict(arguments)
+
+    def _arguments(self) -> Mapping[str, object]:
+        return self.arguments
+
+    def __call__(self, function: F, /) -> F:
+        marked: F = self._mark(function)
+        return marked
+
+
+_HOST_FIELDS: Final = {
+    "max_attempts": "max_attempts",
+    "min_delay_ns": "min_delay",
+    "max_delay_ns": "max_delay",
+    "multiplier": "multiplier",
+    "jitter": "max_jitter_factor",
+}
+
+
+class RetryWord:
+    """`retry(max_attempts=…, min_delay=…, max_delay=…, multiplier=…, jitter=…)`: when and how often to run again.
+
+    `max_attempts=M` means M retries after the first run, Golem's counting (0 = never again). The k-th retry waits
+    `min_delay × multiplier^(k-1)`, at most `max_delay`. What is left out keeps its value. `retry` says when and how
+    often; `atomic` says what is done again: without a region around the effect a retry only replays the recorded
+    failure.
+    """
+
+    def __call__(
+        self,
+        *not_arguments: object,
+        max_attempts: int | None = None,
+        min_delay: Duration | None = None,
+        max_delay: Duration | None = None,
+        multiplier: float | None = None,
+        jitter: float | None = None,
+    ) -> Retry:
+        given = {
+            "max_attempts": max_attempts,
+            "min_delay": min_delay,
+            "max_delay": max_delay,
+            "multiplier": multiplier,
+            "jitter": jitter,
+        }
+        if not_arguments and callable(not_arguments[0]):
+            _refuse(_nothing_changed())
+            function: Any = not_arguments[0]
+            return function  # type: ignore[no-any-return]  # the unmarked function: the scan goes on
+        try:
+            if not_arguments:
+                raise MarkError("DSL010", "retry takes keyword arguments only", "write retry(max_attempts=…)")
+            return Retry(policy.retry_arguments(given))
+        except MarkError as fault:
+            _refuse(fault)
+            unmarked: Any = Unmarked()
+            return unmarked  # type: ignore[no-any-return]
+
+    def __enter__(self) -> NoReturn:
+        fault = _nothing_changed()
+        raise MarkError(fault.code, fault.message, fault.hint, *position(1))
+
+    def __exit__(self, *_: object) -> None:
+        raise AssertionError  # never entered
+
+
+def _nothing_changed() -> MarkError:
+    return MarkError("DSL004", "a bare retry changes nothing", "say what it changes, as in retry(max_attempts=5)")
+
+
+class Export:
+    """`@export`: this function or class implements an export of the world.
+
+    Needed where the name alone does not say which: `@export("orders")` for the function of that name in that
+    interface, `@export("orders#place")` for a function of another name.
+    """
+
+    @overload
+    def __call__(self, target: C, /) -> C: ...
+    @overload
+    def __call__(
+        self, name: str | None = ..., *, raises: type[BaseException] | tuple[type[BaseException], ...] = ...
+    ) -> Callable[[C], C]: ...
+    def __call__(self, target: Any = None, /, name: Any = None, *, raises: Any = ()) -> Any:  # type: ignore[misc]
+        if _is_function(target):
+            return _export(target, None, ())
+        interface = target if target is not None else name
+        types = raises if isinstance(raises, tuple) else (raises,)
+        if interface is not None and not isinstance(interface, str):
+            _refuse(MarkError("DSL010", f"export takes a name, got {interface!r}", 'write @export("interface")'), 2)
+            return _unchanged
+        if not all(isinstance(item, type) and issubclass(item, BaseException) for item in types):
+            _refuse(MarkError("DSL010", f"raises is {raises!r}", "give an exception class or a tuple of them"), 2)
+            return _unchanged
+        return lambda function: _export(function, interface, types)
+
+
+def _export(target: Any, name: str | None, raises: tuple[type[BaseException], ...]) -> Any:
+    mark = Mark("export", "export", {"name": name, "raises": raises}, *position(2))
+    if isinstance(target, type):
+        setattr(target, EXPORT_ATTRIBUTE, mark)
+        return target
+    try:
+        _check_bearer(target, mark)
+        _check_neighbours(mark, target)
+    except MarkError as fault:
+        _refuse(MarkError(fault.code, fault.message, fault.hint, mark.file, mark.line))
+        return target
+    if isinstance(target, Marked):
+        return Marked(target.__wrapped__, (mark, *marks_of(target)), target.durable_regions)
+    return Marked(target, (mark,), [])
+
+
+class Unmarked:
+    """Stands in for a refused mark while a build collects faults: it decorates and encloses without effect."""
+
+    def __call__(self, function: F, /) -> F:
+        return function
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def _is_function(value: object) -> bool:
+    """Whether `value` is what a bare mark decorates; only then it is not the word's first argument."""
+    return callable(value) or isinstance(value, (classmethod, staticmethod, property))
+
+
+def _unchanged(function: C) -> C:
+    return function
+
+
+def _check_bearer(function: Any, mark: Mark) -> None:
+    bare = inspect.unwrap(getattr(function, "__func__", function)) if callable(function) else function
+    bare = getattr(bare, "__func__", bare)
+    name = getattr(bare, "__qualname__", repr(bare))
+    if isinstance(function, type):
+        raise MarkError("DSL008", f"@{mark.word} on the class {name}", "put the mark on its methods")
+    if isinstance(function, property):
+        raise MarkError("DSL008", f"@{mark.word} on a property", "put the mark below @property, on the function")
+    if not callable(function) and not isinstance(function, (classmethod, staticmethod)):
+        raise MarkError("DSL008", f"@{mark.word} on {function!r}, which is not a function")
+    if inspect.isgeneratorfunction(bare) or inspect.isasyncgenfunction(bare):
+        hint = "mark a function that consumes it, or use a with block that contains no yield"
+        raise MarkError("DSL008", f"@{mark.word} on {name}, a generator: it would be suspended inside the region", hint)
+
+
+def _check_neighbours(mark: Mark, function: Any) -> None:
+    """Refuse marks that contradict one another, also through decorators of others between them."""
+    for other in _all_marks(function):
+        if other.kind != mark.kind and {mark.kind, other.kind} != {"idempotence", "persist"}:
+            continue
+        if other.kind == mark.kind:
+            if other.word == mark.word:
+                hint = f"one of them is enough; the other is in line {other.line}"
+                raise MarkError("DSL005", f"@{mark.word} twice on one function", hint)
+            hint = f"keep one of them; the other is in line {other.line}"
+            raise MarkError("DSL006", f"@{mark.word} together with @{other.word} on one function", hint)
+        both = {**mark.arguments, **other.arguments}
+        if both["level"] is PersistenceLevel.PERSIST_NOTHING and not both["idempotent"]:
+            raise MarkError(
+                "DSL007",
+                "@non_idempotent together with persist-nothing: nothing is recorded there, so a call cannot be known "
+                "to have been sent",
+                f"drop one of them; the other is in line {other.line}",
+            )
+
+
+def _all_marks(function: Any) -> Iterator[Mark]:
+    while function is not None:
+        yield from marks_of(function)
+        function = getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)
+
+
+atomic: Final = Atomic()
+persist: Final = Persist(PersistenceLevel.SMART)
+non_idempotent: Final = Idempotence(idempotent=False)
+idempotent: Final = Idempotence(idempotent=True)
+retry: Final = RetryWord()
+commit: Final = Commit(1)
+export: Final = Export()

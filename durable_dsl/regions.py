@@ -1,0 +1,276 @@
+"""Regions at run time: what `with atomic():` and the marks of functions that are not exports do.
+
+The rules are those of a wrapper that the build compiles, with the same host calls in the same order on normal returns
+and domain errors. A region object holds no state of its own, so one object may be entered any number of times, nested
+too; what a region has to give back stands on the open-region stack.
+
+Decisions. Regions are last in, first out: a region of another asyncio task that would interleave is refused before
+any host call. A failure (any exception but a domain error) that leaves an atomic region ends the instance, for user
+code that caught it further out would go on with a region that is still open. A failure that leaves a retry region
+leaves its restore pending, so that the host judges a trap under the policy of the innermost retry region left.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from durable_dsl.binding.boundary import end_instance, restore_pending, settle_pending
+from durable_dsl.binding.current import (
+    get_idempotence_mode,
+    get_oplog_persistence_level,
+    get_retry_policy,
+    host_level,
+    mark_begin_operation,
+    mark_end_operation,
+    oplog_commit,
+    set_idempotence_mode,
+    set_oplog_persistence_level,
+    set_retry_policy,
+)
+from durable_dsl.binding.state import Entered, PendingRestore, call
+from durable_dsl.errors import MarkError, RegionError, RegionFailed
+from durable_dsl.yields import GENERATOR_FLAGS, yields_inside
+
+if sys.platform != "wasi":
+    from durable_dsl.binding import native
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType, TracebackType
+
+    from durable_dsl.policy import PersistenceLevel
+
+#: The innermost region that the running task knows of; a child task starts with its parent's.
+_innermost: Final[ContextVar[object | None]] = ContextVar("durable_dsl_innermost_region", default=None)
+
+
+class Region:
+    """A `with` block that does something on the way in and something else on the way out."""
+
+    #: How messages call this region.
+    word: str = "region"
+
+    def _enter(self) -> Any:
+        """Do the host calls of entering; the result is what has to be given back."""
+        raise NotImplementedError
+
+    def _leave(self, previous: Any) -> None:
+        """Do the host calls of leaving, on a normal return or a domain error."""
+        raise NotImplementedError
+
+    def _fail(self, previous: Any, failure: BaseException) -> None:
+        """Leave on the way of `failure`."""
+        raise NotImplementedError
+
+    def _ends_on(self, error: BaseException) -> bool:
+        """Whether `error` leaves this region as a normal return would."""
+        return isinstance(error, call.domain_errors)
+
+    def __enter__(self) -> None:
+        if call.pending:
+            restore_pending()
+        frame = sys._getframe(1)
+        if frame.f_code.co_flags & GENERATOR_FLAGS:
+            _refuse_yield(frame, self)
+        token = _claim(self) if _in_event_loop() else None
+        call.regions.append(Entered(self, self._enter(), token))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        if error is not None and isinstance(error, RegionFailed):
+            _leave_dead(self)
+            return False
+        entered = call.regions[-1] if call.regions else None
+        if entered is None or entered.region is not self or entered.token is not _token_of_task(entered):
+            error = _interleaved(self, entered)
+            call.regions.clear()
+            call.atomic.clear()
+            end_instance(error, self.word)
+        call.regions.pop()
+        if entered.token is not None:
+            _innermost.set(_outer_token())
+        if error is None or self._ends_on(error):
+            if call.pending:
+                restore_pending()
+            self._leave(entered.previous)
+        else:
+            settle_pending(error)
+            self._fail(entered.previous, error)
+        return False
+
+
+class AtomicRegion(Region):
+    """Everything inside is done again as a whole until its end is on record."""
+
+    word = "atomic"
+
+    def __init__(self, commit_on: tuple[type[BaseException], ...] | None = None) -> None:
+        self.commit_on = commit_on
+
+    def _enter(self) -> int:
+        begin = mark_begin_operation()
+        call.atomic.append(begin)
+        return begin
+
+    def _leave(self, previous: int) -> None:
+        call.atomic.pop()
+        mark_end_operation(previous)
+
+    def _fail(self, previous: int, failure: BaseException) -> None:  # noqa: ARG002
+        call.atomic.pop()
+        end_instance(failure, self.word)
+
+    def _ends_on(self, error: BaseException) -> bool:
+        if self.commit_on is None:
+            return isinstance(error, call.domain_errors)
+        return bool(self.commit_on) and isinstance(error, (*self.commit_on, *call.domain_errors))
+
+
+class PersistRegion(Region):
+    """A stretch of code with another persistence level."""
+
+    word = "persist"
+
+    def __init__(self, level: PersistenceLevel) -> None:
+        self.level = level
+
+    def _enter(self) -> Any:
+        previous = get_oplog_persistence_level()
+        set_oplog_persistence_level(host_level(self.level))
+        return previous
+
+    def _leave(self, previous: Any) -> None:
+        set_oplog_persistence_level(previous)
+
+    def _fail(self, previous: Any, failure: BaseException) -> None:  # noqa: ARG002
+        set_oplog_persistence_level(previous)
+
+
+class IdempotenceRegion(Region):
+    """A stretch of code whose remote writes may, or may not, be sent again when their outcome is not known."""
+
+    def __init__(self, idempotent: bool) -> None:
+        self.idempotent = idempotent
+        self.word = "idempotent" if idempotent else "non_idempotent"
+
+    def _enter(self) -> bool:
+        previous = get_idempotence_mode()
+        set_idempotence_mode(self.idempotent)
+        return previous
+
+    def _leave(self, previous: bool) -> None:
+        set_idempotence_mode(previous)
+
+    def _fail(self, previous: bool, failure: BaseException) -> None:  # noqa: ARG002
+        set_idempotence_mode(previous)
+
+
+class RetryRegion(Region):
+    """A stretch of code whose failures are judged under another retry policy.
+
+    `changes` are fields of the host's retry-policy record; those left out keep the value just read.
+    """
+
+    word = "retry"
+
+    def __init__(self, changes: Mapping[str, Any]) -> None:
+        self.changes = dict(changes)
+
+    def _enter(self) -> Any:
+        previous = get_retry_policy()
+        if "max_jitter_factor" in self.changes and not hasattr(previous, "max_jitter_factor"):
+            raise MarkError(
+                "DSL103",
+                "retry(jitter=…) has no meaning on this host: its retry policy has no such field",
+                "leave jitter out, or build for golem-1.1",
+            )
+        set_retry_policy(replace(previous, **self.changes))
+        return previous
+
+    def _leave(self, previous: Any) -> None:
+        set_retry_policy(previous)
+
+    def _fail(self, previous: Any, failure: BaseException) -> None:
+        call.pending.append(PendingRestore(previous, failure))
+
+
+class CommitRegion(Region):
+    """A stretch of code after which the oplog is on the given number of replicas."""
+
+    word = "commit"
+
+    def __init__(self, replicas: int) -> None:
+        self.replicas = replicas
+
+    def _enter(self) -> None:
+        return None
+
+    def _leave(self, previous: None) -> None:  # noqa: ARG002
+        oplog_commit(self.replicas)
+
+    def _fail(self, previous: None, failure: BaseException) -> None:
+        """A failure commits nothing."""
+
+
+def _in_event_loop() -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+def _token_of_task(entered: Entered) -> object | None:
+    return None if entered.token is None else _innermost.get()
+
+
+def _outer_token() -> object | None:
+    return call.regions[-1].token if call.regions else None
+
+
+def _claim(region: Region) -> object:
+    """Make `region` the innermost of this task, or refuse it if another task's region is open."""
+    top = call.regions[-1] if call.regions else None
+    # A region without a token was opened outside the event loop, which therefore runs inside it.
+    if top is not None and top.token is not None and top.token is not _innermost.get():
+        raise RegionError(
+            f"cannot open a region ({region.word}) here: a region ({top.region.word}) of another asyncio task is open. "  # type: ignore[attr-defined]
+            f"Regions of concurrent tasks would end in an order that cannot be replayed; "
+            f"open one region around the tasks, or await one task before the next opens its region"
+        )
+    token = object()
+    _innermost.set(token)
+    return token
+
+
+def _interleaved(region: Region, top: Entered | None) -> RegionError:
+    if top is None:
+        return RegionError(f"a region ({region.word}) is left that is not open")
+    return RegionError(
+        f"a region ({region.word}) is left while a region ({top.region.word}) opened later is still open. "  # type: ignore[attr-defined]
+        f"Regions end in the reverse order of their beginning; await the tasks that open regions inside"
+    )
+
+
+def _refuse_yield(frame: FrameType, region: Region) -> None:
+    if yields_inside(frame):
+        raise MarkError(
+            "DSL009",
+            f"a region ({region.word}) contains a yield",
+            "whoever resumes the generator would decide whether the region ends: yield before or after it",
+            frame.f_code.co_filename,
+            frame.f_lineno,
+        )
+
+
+def _leave_dead(region: Region) -> None:
+    """Leave `region` on the way of RegionFailed (plain Python): the instance has ended, nothing is restored."""
+    if call.regions and call.regions[-1].region is region:
+        entered = call.regions.pop()
+        if entered.token is not None:
+            _innermost.set(_outer_token())
+        if isinstance(region, AtomicRegion):
+            call.atomic.pop()
+    if not call.regions and sys.platform != "wasi":
+        native.reset()
