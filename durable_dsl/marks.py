@@ -225,41 +225,53 @@ class RetryWord:
     failure.
     """
 
-    def __call__(
-        self,
-        *not_arguments: object,
-        max_attempts: int | None = None,
-        min_delay: Duration | None = None,
-        max_delay: Duration | None = None,
-        multiplier: float | None = None,
-        jitter: float | None = None,
-    ) -> Retry:
-        given = {
-            "max_attempts": max_attempts,
-            "min_delay": min_delay,
-            "max_delay": max_delay,
-            "multiplier": multiplier,
-            "jitter": jitter,
-        }
-        if not_arguments and callable(not_arguments[0]):
-            _refuse(_nothing_changed())
-            function: Any = not_arguments[0]
-            return function  # type: ignore[no-any-return]  # the unmarked function: the scan goes on
-        try:
-            if not_arguments:
-                raise MarkError("DSL010", "retry takes keyword arguments only", "write retry(max_attempts=…)")
-            return Retry(policy.retry_arguments(given))
-        except MarkError as fault:
-            _refuse(fault)
-            unmarked: Any = Unmarked()
-            return unmarked  # type: ignore[no-any-return]
+    if TYPE_CHECKING:
 
-    def __enter__(self) -> NoReturn:
-        fault = _nothing_changed()
-        raise MarkError(fault.code, fault.message, fault.hint, *position(1))
+        def __call__(
+            self,
+            *,
+            max_attempts: int = ...,
+            min_delay: Duration = ...,
+            max_delay: Duration = ...,
+            multiplier: float = ...,
+            jitter: float = ...,
+        ) -> Retry: ...
 
-    def __exit__(self, *_: object) -> None:
-        raise AssertionError  # never entered
+    else:  # what type checkers refuse is answered with a fault, which needs to be accepted first
+
+        def __call__(
+            self,
+            *not_arguments: object,
+            max_attempts: object = None,
+            min_delay: object = None,
+            max_delay: object = None,
+            multiplier: object = None,
+            jitter: object = None,
+        ) -> object:
+            if not_arguments and _is_function(not_arguments[0]):
+                _refuse(_nothing_changed())
+                return not_arguments[0]
+            given = {
+                "max_attempts": max_attempts,
+                "min_delay": min_delay,
+                "max_delay": max_delay,
+                "multiplier": multiplier,
+                "jitter": jitter,
+            }
+            try:
+                if not_arguments:
+                    raise MarkError("DSL010", "retry takes keyword arguments only", "write retry(max_attempts=…)")
+                return Retry(policy.retry_arguments(given))
+            except MarkError as fault:
+                _refuse(fault)
+                return Unmarked()
+
+        def __enter__(self) -> NoReturn:
+            fault = _nothing_changed()
+            raise MarkError(fault.code, fault.message, fault.hint, *position(1))
+
+        def __exit__(self, *_: object) -> None:
+            """Never reached."""
 
 
 def _nothing_changed() -> MarkError:

@@ -26,6 +26,7 @@ from durable_dsl.binding.current import (
     mark_begin_operation,
     mark_end_operation,
     oplog_commit,
+    reset,
     set_idempotence_mode,
     set_oplog_persistence_level,
     set_retry_policy,
@@ -33,9 +34,6 @@ from durable_dsl.binding.current import (
 from durable_dsl.binding.state import Entered, PendingRestore, call
 from durable_dsl.errors import MarkError, RegionError, RegionFailed
 from durable_dsl.yields import GENERATOR_FLAGS, yields_inside
-
-if sys.platform != "wasi":
-    from durable_dsl.binding import native
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,7 +110,7 @@ class AtomicRegion(Region):
         self.commit_on = commit_on
 
     def _enter(self) -> int:
-        begin = mark_begin_operation()
+        begin: int = mark_begin_operation()
         call.atomic.append(begin)
         return begin
 
@@ -158,7 +156,7 @@ class IdempotenceRegion(Region):
         self.word = "idempotent" if idempotent else "non_idempotent"
 
     def _enter(self) -> bool:
-        previous = get_idempotence_mode()
+        previous: bool = get_idempotence_mode()
         set_idempotence_mode(self.idempotent)
         return previous
 
@@ -272,5 +270,5 @@ def _leave_dead(region: Region) -> None:
             _innermost.set(_outer_token())
         if isinstance(region, AtomicRegion):
             call.atomic.pop()
-    if not call.regions and sys.platform != "wasi":
-        native.reset()
+    if not call.regions:
+        reset()

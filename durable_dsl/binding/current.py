@@ -9,6 +9,8 @@ import sys
 
 if sys.platform == "wasi":
     from durable_dsl.binding.guest import (
+        end_export,
+        end_instance,
         generate_idempotency_key,
         get_idempotence_mode,
         get_oplog_index,
@@ -20,14 +22,16 @@ if sys.platform == "wasi":
         oplog_commit,
         public_level,
         public_policy,
+        reset,
         set_idempotence_mode,
         set_oplog_index,
         set_oplog_persistence_level,
         set_retry_policy,
-        trap,
     )
 else:
     from durable_dsl.binding.native import (
+        end_export,
+        end_instance,
         generate_idempotency_key,
         get_idempotence_mode,
         get_oplog_index,
@@ -39,14 +43,16 @@ else:
         oplog_commit,
         public_level,
         public_policy,
+        reset,
         set_idempotence_mode,
         set_oplog_index,
         set_oplog_persistence_level,
         set_retry_policy,
-        trap,
     )
 
 __all__ = [
+    "end_export",
+    "end_instance",
     "generate_idempotency_key",
     "get_idempotence_mode",
     "get_oplog_index",
@@ -58,9 +64,9 @@ __all__ = [
     "oplog_commit",
     "public_level",
     "public_policy",
+    "reset",
     "set_idempotence_mode",
     "set_oplog_index",
     "set_oplog_persistence_level",
     "set_retry_policy",
-    "trap",
 ]

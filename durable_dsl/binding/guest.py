@@ -6,10 +6,12 @@ function that was left out is answered by an error that says how to get it in.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import durable_host as host
 
+from durable_dsl.binding.reporting import print_failure
 from durable_dsl.errors import HostFunctionMissing
 from durable_dsl.policy import PersistenceLevel, RetryPolicy
 
@@ -41,8 +43,8 @@ get_oplog_index = _imported("get_oplog_index")
 set_oplog_index = _imported("set_oplog_index")
 generate_idempotency_key = _imported("generate_idempotency_key")
 
-#: Golem before 1.5.1 has no `trap`; there the guest aborts, which traps as well.
-trap: Callable[[str], None] | None = getattr(host, "trap", None)
+# Golem before 1.5.1 has no `trap`; there the guest aborts, which traps as well.
+_trap: Callable[[str], None] | None = getattr(host, "trap", None)
 
 _CASES = {
     PersistenceLevel.PERSIST_NOTHING: "PersistenceLevel_PersistNothing",
@@ -75,3 +77,20 @@ def public_policy(policy: Any) -> RetryPolicy:
         policy.multiplier,
         getattr(policy, "max_jitter_factor", None),
     )
+
+
+def end_export(failure: BaseException) -> NoReturn:
+    """Print `failure` and trap. Never `sys.exit`: that is a clean exit, which no policy retries."""
+    print_failure(failure)
+    if _trap is not None:
+        _trap(f"{type(failure).__name__}: {failure}")
+    os.abort()
+
+
+def end_instance(failure: BaseException, _region: str) -> NoReturn:
+    """The same from inside: user code further out sees nothing of it."""
+    end_export(failure)
+
+
+def reset() -> None:
+    """Nothing to do: settings die with the instance."""

@@ -1,0 +1,52 @@
+"""How a failure that ends an instance is printed: as Python would, without the frames that are ours."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import traceback
+
+# Where this package stands in the guest, with a trailing slash: frames from there are not the user's.
+_SUPPORT_ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "")  # noqa: PTH118, PTH120
+
+#: A module with this global is a wrapper that the build wrote; its frames are not the user's either.
+WRAPPER_MARK = "__durable_wrapper__"
+
+
+def print_failure(failure: BaseException) -> None:
+    """Print `failure` on stderr, after everything that was printed before it, and flush both streams."""
+    sys.stdout.flush()
+    sys.stderr.write(report(failure))
+    sys.stderr.flush()
+
+
+def report(failure: BaseException) -> str:
+    """The traceback text of `failure`, its causes and groups included, frames of ours left out."""
+    roots = [_SUPPORT_ROOT]
+    first = failure.__traceback__
+    if first is not None and WRAPPER_MARK in first.tb_frame.f_globals:
+        roots.append(os.path.join(os.path.dirname(first.tb_frame.f_code.co_filename), ""))  # noqa: PTH118, PTH120
+    text = traceback.TracebackException.from_exception(failure)
+    _leave_out(text, tuple(roots))
+    return "".join(text.format())
+
+
+def keep_sources(root: str) -> None:
+    """Keep the source text of the modules under `root` for tracebacks; the guest has no files to read it from."""
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if path and path.startswith(root):
+            lines = linecache.getlines(path)
+            # No modification time: linecache then never asks the file system whether the entry is stale.
+            linecache.cache[path] = (sum(map(len, lines)), None, lines, path)
+
+
+def _leave_out(text: traceback.TracebackException, roots: tuple[str, ...]) -> None:
+    waiting: list[traceback.TracebackException | None] = [text]
+    while waiting:
+        link = waiting.pop()
+        if link is None:
+            continue
+        link.stack[:] = [frame for frame in link.stack if not frame.filename.startswith(roots)]
+        waiting += [link.__cause__, link.__context__, *(link.exceptions or ())]

@@ -1,0 +1,115 @@
+"""The floor plan holds: imports run one way, guests can import what they need, the public surface is what it was."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = {"durable_dsl": ROOT / "durable_dsl", "durable_codegen": ROOT / "codegen" / "durable_codegen"}
+
+#: What each part may import of ours, besides itself. The first matching prefix counts.
+MAY_IMPORT = {
+    "durable_dsl.errors": (),
+    "durable_dsl.policy": ("durable_dsl.errors",),
+    "durable_dsl.results": (),
+    "durable_dsl.yields": (),
+    "durable_dsl.binding": ("durable_dsl.errors", "durable_dsl.policy", "durable_dsl.results"),
+    "durable_dsl.engine": ("durable_dsl.errors", "durable_dsl.policy", "durable_dsl.results"),
+    "durable_dsl.testing": ("durable_dsl",),
+    "durable_dsl.cli": ("durable_dsl", "durable_codegen"),
+    "durable_dsl.__main__": ("durable_dsl.cli",),
+    "durable_dsl": (
+        "durable_dsl.binding",
+        "durable_dsl.errors",
+        "durable_dsl.marked",
+        "durable_dsl.marks",
+        "durable_dsl.oplog",
+        "durable_dsl.policy",
+        "durable_dsl.regions",
+        "durable_dsl.results",
+        "durable_dsl.yields",
+    ),
+    "durable_codegen": ("durable_dsl.errors", "durable_dsl.marked", "durable_dsl.marks", "durable_dsl.policy"),
+}
+
+SURFACES = {
+    "durable_dsl": """DurableError Err HostFunctionMissing MarkError Ok PersistenceLevel RegionError RegionFailed
+        RetryPolicy RewindUnsupported Some atomic commit export idempotency_key idempotent is_idempotent
+        non_idempotent oplog_commit oplog_index persist persistence_level retry retry_policy rewind""",
+    "durable_dsl.testing": "Call trace unwrap_failures",
+}
+
+
+def modules():
+    for package, folder in PACKAGES.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            parts = parts[:-1] if parts[-1] == "__init__" else parts
+            yield ".".join((package, *parts)), path
+
+
+def imports_of(name, path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} imports relatively"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in MODULE_NAMES else node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+MODULE_NAMES = {name for name, _ in modules()}
+
+
+def owner(name):
+    matching = [prefix for prefix in MAY_IMPORT if name == prefix or name.startswith(f"{prefix}.")]
+    return max(matching, key=len)
+
+
+@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
+def test_imports_run_one_way(name, path):
+    """A part imports itself and what the floor plan puts below it."""
+    mine = owner(name)
+    for imported in imports_of(name, path):
+        if not imported or imported.split(".")[0] not in PACKAGES:
+            continue
+        allowed = owner(imported) == mine or any(
+            imported == prefix or imported.startswith(f"{prefix}.") for prefix in MAY_IMPORT[mine]
+        )
+
+        assert allowed, f"{name} may not import {imported}"
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("durable_dsl", ["wasmtime", "durable_codegen", "asyncio", "jinja2"]),
+        ("durable_dsl.testing.plugin", ["wasmtime", "durable_codegen", "durable_dsl.engine"]),
+        ("durable_dsl.cli.main", ["wasmtime", "durable_codegen", "rich", "asyncio"]),
+    ],
+)
+def test_importing_brings_in_no_more_than_needed(module, absent):
+    """Start-up time and the guest both depend on it."""
+    source = f"import sys, {module}; print(*[name for name in {absent!r} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+
+    assert "" == run.stdout.strip()
+
+
+@pytest.mark.parametrize("module", SURFACES)
+def test_public_surface(module):
+    """A name that is added or lost shows up in review."""
+    assert sorted(SURFACES[module].split()) == sorted(importlib.import_module(module).__all__)
+
+
+@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
+def test_modules_stay_small(name, path):
+    """One noun per module; past 450 lines it is split."""
+    assert 450 >= len(path.read_text().splitlines()), name
