@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from durable_dsl import policy
 from durable_dsl.binding import current
 from durable_dsl.binding.boundary import restore_pending
-from durable_dsl.binding.state import call
+from durable_dsl.binding.state import call, open_atomic_region
 from durable_dsl.errors import RegionError
 
 if TYPE_CHECKING:
@@ -39,9 +39,10 @@ def rewind(index: int) -> None:
     attempt; Golem from 1.1.17 traps on a second jump to one index. Raises RegionError if `index` lies in an atomic
     region that is still open, RewindUnsupported in plain Python.
     """
-    if call.atomic and index >= call.atomic[0]:
+    begin = open_atomic_region()
+    if begin is not None and index >= begin:
         raise RegionError(
-            f"cannot rewind to {index}: it lies in an atomic region that is still open (begun at {call.atomic[0]}). "
+            f"cannot rewind to {index}: it lies in an atomic region that is still open (begun at {begin}). "
             f"An open region runs again as a whole; take the index before the region"
         )
     _settle()

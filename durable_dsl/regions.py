@@ -44,12 +44,21 @@ if TYPE_CHECKING:
 #: The innermost region that the running task knows of; a child task starts with its parent's.
 _innermost: Final[ContextVar[object | None]] = ContextVar("durable_dsl_innermost_region", default=None)
 
+#: What stands on the region stack when nothing does.
+_NOTHING: Final[Entered] = (None, None, None)
+
 
 class Region:
-    """A `with` block that does something on the way in and something else on the way out."""
+    """A `with` block that does something on the way in and something else on the way out.
+
+    Every region passes through these two methods, so they are written for speed: no object is made but the entry on
+    the stack, and what differs between regions is one call on the way in and one on the way out, which is the host
+    function itself where that is all there is to do.
+    """
 
     #: How messages call this region.
     word: str = "region"
+    is_atomic = False
 
     def _enter(self) -> Any:
         """Do the host calls of entering; the result is what has to be given back."""
@@ -59,9 +68,9 @@ class Region:
         """Do the host calls of leaving, on a normal return or a domain error."""
         raise NotImplementedError
 
-    def _fail(self, previous: Any, failure: BaseException) -> None:
-        """Leave on the way of `failure`."""
-        raise NotImplementedError
+    def _fail(self, previous: Any, _failure: BaseException) -> None:
+        """Leave on the way of a failure: a setting is restored at once, as on a normal return."""
+        self._leave(previous)
 
     def _ends_on(self, error: BaseException) -> bool:
         """Whether `error` leaves this region as a normal return would."""
@@ -73,31 +82,26 @@ class Region:
         frame = sys._getframe(1)
         if frame.f_code.co_flags & GENERATOR_FLAGS:
             _refuse_yield(frame, self)
-        token = _claim(self) if _in_event_loop() else None
-        call.regions.append(Entered(self, self._enter(), token))
+        token = _claim(self) if call.in_event_loop else None
+        call.regions.append((self, self._enter(), token))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Literal[False]:
-        if error is not None and isinstance(error, RegionFailed):
+        if kind is RegionFailed:
             _leave_dead(self)
             return False
-        entered = call.regions[-1] if call.regions else None
-        if entered is None or entered.region is not self or entered.token is not _token_of_task(entered):
-            error = _interleaved(self, entered)
-            call.regions.clear()
-            call.atomic.clear()
-            end_instance(error, self.word)
-        call.regions.pop()
-        if entered.token is not None:
-            _innermost.set(_outer_token())
+        regions = call.regions
+        region, previous, token = regions.pop() if regions else _NOTHING
+        if region is not self or token is not None:
+            _give_back(self, region, token)
         if error is None or self._ends_on(error):
             if call.pending:
                 restore_pending()
-            self._leave(entered.previous)
+            self._leave(previous)
         else:
             settle_pending(error)
-            self._fail(entered.previous, error)
+            self._fail(previous, error)
         return False
 
 
@@ -105,21 +109,15 @@ class AtomicRegion(Region):
     """Everything inside is done again as a whole until its end is on record."""
 
     word = "atomic"
+    is_atomic = True
 
     def __init__(self, commit_on: tuple[type[BaseException], ...] | None = None) -> None:
         self.commit_on = commit_on
 
-    def _enter(self) -> int:
-        begin: int = mark_begin_operation()
-        call.atomic.append(begin)
-        return begin
+    _enter = staticmethod(mark_begin_operation)
+    _leave = staticmethod(mark_end_operation)  # type: ignore[assignment]
 
-    def _leave(self, previous: int) -> None:
-        call.atomic.pop()
-        mark_end_operation(previous)
-
-    def _fail(self, previous: int, failure: BaseException) -> None:  # noqa: ARG002
-        call.atomic.pop()
+    def _fail(self, _previous: int, failure: BaseException) -> None:
         end_instance(failure, self.word)
 
     def _ends_on(self, error: BaseException) -> bool:
@@ -141,11 +139,7 @@ class PersistRegion(Region):
         set_oplog_persistence_level(host_level(self.level))
         return previous
 
-    def _leave(self, previous: Any) -> None:
-        set_oplog_persistence_level(previous)
-
-    def _fail(self, previous: Any, failure: BaseException) -> None:  # noqa: ARG002
-        set_oplog_persistence_level(previous)
+    _leave = staticmethod(set_oplog_persistence_level)  # type: ignore[assignment]
 
 
 class IdempotenceRegion(Region):
@@ -160,11 +154,7 @@ class IdempotenceRegion(Region):
         set_idempotence_mode(self.idempotent)
         return previous
 
-    def _leave(self, previous: bool) -> None:
-        set_idempotence_mode(previous)
-
-    def _fail(self, previous: bool, failure: BaseException) -> None:  # noqa: ARG002
-        set_idempotence_mode(previous)
+    _leave = staticmethod(set_idempotence_mode)  # type: ignore[assignment]
 
 
 class RetryRegion(Region):
@@ -189,8 +179,7 @@ class RetryRegion(Region):
         set_retry_policy(replace(previous, **self.changes))
         return previous
 
-    def _leave(self, previous: Any) -> None:
-        set_retry_policy(previous)
+    _leave = staticmethod(set_retry_policy)  # type: ignore[assignment]
 
     def _fail(self, previous: Any, failure: BaseException) -> None:
         call.pending.append(PendingRestore(previous, failure))
@@ -214,26 +203,13 @@ class CommitRegion(Region):
         """A failure commits nothing."""
 
 
-def _in_event_loop() -> bool:
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None
-
-
-def _token_of_task(entered: Entered) -> object | None:
-    return None if entered.token is None else _innermost.get()
-
-
-def _outer_token() -> object | None:
-    return call.regions[-1].token if call.regions else None
-
-
 def _claim(region: Region) -> object:
     """Make `region` the innermost of this task, or refuse it if another task's region is open."""
-    top = call.regions[-1] if call.regions else None
+    innermost, _, outer = call.regions[-1] if call.regions else _NOTHING
     # A region without a token was opened outside the event loop, which therefore runs inside it.
-    if top is not None and top.token is not None and top.token is not _innermost.get():
+    if outer is not None and outer is not _innermost.get():
         raise RegionError(
-            f"cannot open a region ({region.word}) here: a region ({top.region.word}) of another asyncio task is open. "  # type: ignore[attr-defined]
+            f"cannot open a region ({region.word}) here: a region ({innermost.word}) of another asyncio task is open. "
             f"Regions of concurrent tasks would end in an order that cannot be replayed; "
             f"open one region around the tasks, or await one task before the next opens its region"
         )
@@ -242,13 +218,21 @@ def _claim(region: Region) -> object:
     return token
 
 
-def _interleaved(region: Region, top: Entered | None) -> RegionError:
-    if top is None:
-        return RegionError(f"a region ({region.word}) is left that is not open")
-    return RegionError(
-        f"a region ({region.word}) is left while a region ({top.region.word}) opened later is still open. "  # type: ignore[attr-defined]
-        f"Regions end in the reverse order of their beginning; await the tasks that open regions inside"
-    )
+def _give_back(region: Region, innermost: Any, token: object | None) -> None:
+    """Make the next outer region the task's innermost, unless what was on the stack is not `region` as it entered."""
+    if innermost is region and token is _innermost.get():
+        _innermost.set(call.regions[-1][2] if call.regions else None)
+        return
+    call.regions.clear()
+    call.atomic.clear()
+    if innermost is None:
+        error = RegionError(f"a region ({region.word}) is left that is not open")
+    else:
+        error = RegionError(
+            f"a region ({region.word}) is left while a region ({innermost.word}) opened later is still open. "
+            f"Regions end in the reverse order of their beginning; await the tasks that open regions inside"
+        )
+    end_instance(error, region.word)
 
 
 def _refuse_yield(frame: FrameType, region: Region) -> None:
@@ -264,11 +248,8 @@ def _refuse_yield(frame: FrameType, region: Region) -> None:
 
 def _leave_dead(region: Region) -> None:
     """Leave `region` on the way of RegionFailed (plain Python): the instance has ended, nothing is restored."""
-    if call.regions and call.regions[-1].region is region:
-        entered = call.regions.pop()
-        if entered.token is not None:
-            _innermost.set(_outer_token())
-        if isinstance(region, AtomicRegion):
-            call.atomic.pop()
+    if call.regions and call.regions[-1][0] is region:
+        call.regions.pop()
+        _innermost.set(call.regions[-1][2] if call.regions else None)
     if not call.regions:
         reset()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from durable_host import poll, subscribe_duration
 
-from durable_dsl.binding.state import call
+from durable_dsl.binding.state import call, open_atomic_region
 
 if TYPE_CHECKING:
     from collections import deque
@@ -75,7 +75,7 @@ class GuestEventLoop(asyncio.BaseEventLoop):
         timer = None
         if self._scheduled:
             seconds = max(0.0, self._scheduled[0]._when - self.time())
-            if call.atomic:
+            if open_atomic_region() is not None:
                 seconds = min(seconds, LONGEST_WAIT_IN_REGION)
             timer = subscribe_duration(round(seconds * 1e9))
             pollables.append(timer)
@@ -103,6 +103,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     Tasks that are left when it returns, or raises a domain error, are cancelled, as `asyncio.run` does. On a failure
     they are not: the instance ends, and nothing may run on the way.
     """
+    call.in_event_loop = True
     try:
         result = _loop.run_until_complete(coroutine)
     except call.domain_errors:
@@ -119,3 +120,4 @@ def _cancel_leftovers() -> None:
     if leftovers:
         _loop.run_until_complete(asyncio.gather(*leftovers, return_exceptions=True))
     _loop.run_until_complete(_loop.shutdown_asyncgens())
+    call.in_event_loop = False

@@ -8,7 +8,7 @@ import sys
 import traceback
 
 # Where this package stands in the guest, with a trailing slash: frames from there are not the user's.
-_SUPPORT_ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "")  # noqa: PTH118, PTH120
+_SUPPORT_ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "")
 
 #: A module with this global is a wrapper that the build wrote; its frames are not the user's either.
 WRAPPER_MARK = "__durable_wrapper__"
@@ -23,13 +23,21 @@ def print_failure(failure: BaseException) -> None:
 
 def report(failure: BaseException) -> str:
     """The traceback text of `failure`, its causes and groups included, frames of ours left out."""
-    roots = [_SUPPORT_ROOT]
-    first = failure.__traceback__
-    if first is not None and WRAPPER_MARK in first.tb_frame.f_globals:
-        roots.append(os.path.join(os.path.dirname(first.tb_frame.f_code.co_filename), ""))  # noqa: PTH118, PTH120
     text = traceback.TracebackException.from_exception(failure)
+    roots = [_SUPPORT_ROOT]
+    if failure.__traceback__ is not None:
+        # An exception knows the frames it has left. Where an inner region ends the instance, the callers are still on
+        # the stack, and people want to see them too.
+        callers = list(traceback.walk_stack(failure.__traceback__.tb_frame.f_back))
+        text.stack[:0] = reversed(traceback.StackSummary.extract(iter(callers)))
+        frames = [frame for frame, _ in (*callers, *traceback.walk_tb(failure.__traceback__))]
+        roots += [_folder(frame.f_code.co_filename) for frame in frames if WRAPPER_MARK in frame.f_globals]
     _leave_out(text, tuple(roots))
     return "".join(text.format())
+
+
+def _folder(path: str) -> str:
+    return os.path.join(os.path.dirname(path), "")
 
 
 def keep_sources(root: str) -> None:

@@ -16,12 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Entered(NamedTuple):
-    """One open region: the region, what it has to give back when left, and its token if an event loop runs."""
-
-    region: object
-    previous: Any
-    token: object | None
+#: An open region: the region, what it has to give back when left, and its token if an event loop runs.
+Entered = tuple[Any, Any, object | None]
 
 
 class PendingRestore(NamedTuple):
@@ -39,18 +35,31 @@ class _State:
         self.domain_errors: tuple[type[BaseException], ...] = (Err,)
         #: Regions opened at run time, outermost first. Those that a wrapper compiled are not here.
         self.regions: list[Entered] = []
-        #: The begin indices of open atomic regions, compiled ones too, outermost first.
+        #: The begin indices of open atomic regions that a wrapper compiled, outermost first.
         self.atomic: list[int] = []
         #: Policies to restore before the next call into this package.
         self.pending: list[PendingRestore] = []
 
 
 if sys.platform == "wasi":
-    call = _State()
+
+    class _InstanceState(_State):
+        #: Whether the guest's event loop runs; it says so itself.
+        in_event_loop = False
+
+    call = _InstanceState()
 else:
 
     class _ThreadState(threading.local, _State):
-        pass
+        @property
+        def in_event_loop(self) -> bool:
+            """Whether an asyncio event loop runs in this thread; where asyncio was never imported, none does."""
+            asyncio = sys.modules.get("asyncio")
+            return asyncio is not None and asyncio._get_running_loop() is not None
+
+        @in_event_loop.setter
+        def in_event_loop(self, running: bool) -> None:
+            """Only the guest's loop says so itself."""
 
     call = _ThreadState()
 
@@ -70,3 +79,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(link))
         yield link
         waiting += [link.__cause__, link.__context__]
+
+
+def open_atomic_region() -> int | None:
+    """The begin index of the outermost atomic region that is open, None if there is none."""
+    if call.atomic:
+        return call.atomic[0]
+    return next((previous for region, previous, _ in call.regions if region.is_atomic), None)
