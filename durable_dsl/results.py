@@ -17,6 +17,11 @@ E = TypeVar("E")
 
 if not TYPE_CHECKING and (sys.platform == "wasi" or "componentize_py_types" in sys.modules):
     from componentize_py_types import Err, Ok, Result, Some
+
+    # componentize-py freezes Err, so that what Python itself sets on an exception in flight (`__traceback__` in every
+    # contextlib context manager, `__notes__`) raises instead. An exception must be able to pass.
+    Err.__setattr__ = Exception.__setattr__
+    Err.__delattr__ = Exception.__delattr__
 else:
 
     @dataclass
@@ -31,7 +36,7 @@ else:
 
         value: T
 
-    @dataclass(frozen=True)
+    @dataclass(unsafe_hash=True)
     class Err(Exception, Generic[E]):  # noqa: N818  (componentize-py's name)
         """The error case of a WIT `result`: raised by an implementation, it becomes the function's `err`."""
 

@@ -64,7 +64,8 @@ _host = _Host()
 
 
 def reset() -> None:
-    """Start over as a new instance: settings at their defaults, indices from the start."""
+    """Start over as a new instance: settings at their defaults, nothing pending, indices from the start."""
+    call.pending.clear()
     _host.reset()
 
 
@@ -159,9 +160,9 @@ def public_policy(policy: HostRetryPolicy) -> RetryPolicy:
 
 def end_instance(failure: BaseException, region: str) -> NoReturn:
     """What a component does by trapping: no host call follows, and settings die with the instance."""
-    call.pending.clear()
     if not call.regions:
         reset()
+    call.pending.clear()
     raise RegionFailed(region) from failure
 
 
