@@ -7,9 +7,10 @@ ends a region on success and on domain errors only; a failure leaves it open, an
 
 from __future__ import annotations
 
-from durable_dsl import atomic, export
 from wit_world import exports
 from wit_world.imports.host import mark_begin_operation, mark_end_operation
+
+from durable_dsl import atomic, export
 
 accounts = {"alice": 100_00, "bob": 0}
 #: What the bank's wire carries at most.

@@ -5,8 +5,9 @@ The shelf lives in ordinary Python variables. A worker's memory is rebuilt from 
 
 from __future__ import annotations
 
-from durable_dsl import Err, atomic, commit, idempotency_key, non_idempotent, persist, retry
 from wit_world.exports.desk import Line, Order, Receipt, Refusal_Empty, Refusal_OutOfStock, Refusal_UnknownSku
+
+from durable_dsl import Err, atomic, commit, idempotency_key, non_idempotent, persist, retry
 
 PRICES_CENTS = {"tea": 450, "mug": 1200, "kettle": 6900}
 

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conformance.recording_host import RecordingHost, Trapped
 
 from durable_dsl import Err, RegionError, RegionFailed
 from durable_dsl.testing import trace, unwrap_failures
+from tests.conformance.recording_host import RecordingHost, Trapped
 
 APP = Path(__file__).parent / "app"
 

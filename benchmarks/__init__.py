@@ -1,0 +1,1 @@
+"""What durability costs, as ratios measured in one run."""
