@@ -2,7 +2,8 @@
 
 Run it after a change of the pinned componentize-py: `python tests/codegen/probe_guest_python.py`. It builds one
 component whose import tries every module of the standard library, and reads there, from the library's own source,
-which modules import which others late. A guest has no files once it is built, so a late import finds only what was imported before.
+which modules import which others late. A guest has no files once it is built, so a late import finds only what was
+imported before.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ def attempt(name):
 for name in sorted(sys.stdlib_module_names):
     attempt(name)
 
+# Some modules exist only under the name that another one gives them, such as os.path and collections.abc.
+tops = set(sys.stdlib_module_names)
+present += sorted(name for name in sys.modules if name.partition(".")[0] in tops and name not in present)
+
 
 def late_imports(tree, package):
     found = set()
@@ -64,7 +69,7 @@ def late_imports(tree, package):
 
 late = {}
 known = set(present)
-for name in present:
+for name in sorted(present):
     path = "/python/" + name.replace(".", "/")
     package = os.path.isdir(path)
     path = path + "/__init__.py" if package else path + ".py"

@@ -1,0 +1,190 @@
+"""The build, stage by stage: vendor, wit, scan, plan, emit, componentize, report.
+
+Each stage leaves faults behind rather than stopping where the next one can still find more; what stops the build
+carries all that were found. Work is done in a folder that goes away; the output appears in its place only when it is
+whole. An unchanged input is answered from the record of the last build before anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from durable_codegen import cache
+from durable_codegen.faults import BuildFailed, Fault, errors_in
+from durable_codegen.report import SECTION, Result, exports_of, section
+from durable_codegen.toolchain import tool_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from durable_codegen.config import Settings
+    from durable_codegen.front import Front
+
+__all__ = ["STAGES", "build", "emit_only", "write_bindings"]
+
+#: The names of the stages, in order.
+STAGES = ("vendor", "wit", "scan", "plan", "emit", "componentize", "report")
+
+Progress = "Callable[[str], None]"
+
+
+@dataclass
+class _Clock:
+    """Times the stages and says when each begins."""
+
+    progress: Callable[[str], None]
+    stages: list[tuple[str, float]] = field(default_factory=list)
+    start: float = field(default_factory=time.perf_counter)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.progress(name)
+        begin = time.perf_counter()
+        yield
+        self.stages.append((name, time.perf_counter() - begin))
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.start
+
+
+def build(settings: Settings, *, progress: Callable[[str], None] | None = None, force: bool = False) -> Result:
+    """Build the component. Raises BuildFailed with every fault that was found."""
+    clock = _Clock(progress or (lambda _stage: None))
+    tools = tool_versions()
+    key = cache.key_of(settings, tools)
+    record = cache.record_path(settings)
+    saved = None if force else cache.load(record, key, settings.output)
+    if saved is not None:
+        return _cached(settings, saved, clock)
+    if settings.output.is_dir():
+        raise BuildFailed([Fault("DSL404", f"the output {settings.output} is a folder", hint="name a file with -o")])
+    from durable_codegen.componentize import componentize
+    from durable_codegen.front import run_front
+    from durable_codegen.section import append_section, replacing
+
+    with _work_folder() as work:
+        front = run_front(settings, work, clock.stage)
+        with clock.stage("emit"):
+            _write_generated(front, work / "generated", settings)
+        built = work / "component.wasm"
+        with clock.stage("componentize"):
+            folders = [work / "generated", front.app_folder, front.vendored, work / "support"]
+            shown = [None, front.app_root.shown, "", None]
+            componentize(front.composed, "durable_wrapper", folders, built, preload=front.preload, shown=shown)
+            content = section(front.plan, settings.name, version("durable-dsl"), front.app_root.shown)
+            append_section(built, SECTION, content)
+        with clock.stage("report"):
+            _put(built, settings.output, replacing)
+            exports = exports_of(front.plan)
+            saved = _to_save(front, exports, settings)
+            cache.save(record, key, settings.output, front.inputs, saved)
+    return Result(
+        output=settings.output,
+        exports=exports,
+        size=settings.output.stat().st_size,
+        seconds=clock.seconds,
+        cached=False,
+        faults=front.plan.faults,
+        stages=tuple(clock.stages),
+        target=front.plan.target.name,
+        world=str(saved["world"]),
+        printed=front.printed,
+    )
+
+
+def emit_only(settings: Settings, into: Path, *, progress: Callable[[str], None] | None = None) -> tuple[Fault, ...]:
+    """Write wrapper, host module, world and bindings into a folder; the warnings and notes come back."""
+    from durable_codegen.front import run_front
+
+    clock = _Clock(progress or (lambda _stage: None))
+    with _work_folder() as work:
+        front = run_front(settings, work, clock.stage)
+        with clock.stage("emit"):
+            _write_generated(front, into, settings)
+            _copy_anew(front.composed.wit, into / "wit")
+            _copy_anew(front.bindings, into / "bindings")
+    return front.plan.faults
+
+
+def write_bindings(settings: Settings, into: Path) -> None:
+    """Write the stubs of the world, with the host functions that the app uses and the names that it knows."""
+    from durable_codegen.front import run_bindings
+
+    with _work_folder() as work:
+        run_bindings(settings, work, into)
+
+
+def _cached(settings: Settings, saved: dict[str, Any], clock: _Clock) -> Result:
+    return Result(
+        output=settings.output,
+        exports=tuple(saved["exports"]),
+        size=settings.output.stat().st_size,
+        seconds=clock.seconds,
+        cached=True,
+        faults=tuple(Fault(**each) for each in saved["faults"]),
+        stages=(),
+        target=saved["target"],
+        world=saved["world"],
+    )
+
+
+def _to_save(front: Front, exports: tuple[dict[str, Any], ...], settings: Settings) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "exports": list(exports),
+        "faults": [asdict(fault) for fault in front.plan.faults],
+        "target": front.plan.target.name,
+        "world": f"{front.plan.world.package}/{front.plan.world.name}",
+        "name": settings.name,
+    }
+
+
+def _write_generated(front: Front, into: Path, settings: Settings) -> None:
+    """The generated modules, and for a build what the guest needs to know the bindings by the app's names."""
+    from durable_codegen.bindings import write_guest_aliases
+    from durable_codegen.emit import Header, emit, write
+
+    header = Header(version("durable-dsl"), settings.shown(settings.app.path), front.digest[:12])
+    files = emit(front.plan, front.composed, front.stubs, front.modules, header, late=front.late)
+    write(files, into)
+    front.preload = write_guest_aliases(front.composed, into, aliases=front.aliases)
+
+
+def _put(built: Path, output: Path, replacing: Callable[[Path], Any]) -> None:
+    import shutil
+
+    try:
+        with replacing(output) as part:
+            shutil.copyfile(built, part)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BuildFailed([Fault("DSL404", f"cannot write {output}: {reason}")]) from error
+
+
+def _copy_anew(source: Path, target: Path) -> None:
+    import shutil
+
+    if target.exists():
+        shutil.rmtree(target)
+    shutil.copytree(source, target)
+
+
+@contextmanager
+def _work_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="durable-dsl-") as folder:
+        # Resolved, because paths are compared: a temporary folder may be a link.
+        yield Path(folder).resolve()
+
+
+def raise_if_errors(faults: list[Fault]) -> None:
+    """Stop with all faults if any of them is an error."""
+    if errors_in(faults):
+        raise BuildFailed(faults)

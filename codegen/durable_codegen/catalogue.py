@@ -1,0 +1,245 @@
+"""The faults that a build can report: a stable code each, with a title and a paragraph for the docs.
+
+A code, once published, keeps its meaning. DSL0xx is about marks, DSL1xx about WIT and target, DSL2xx about
+the app against its world, DSL3xx about dependencies and imports, DSL4xx about settings and the command line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CATALOGUE", "Entry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a code means: a few words, and a paragraph that says why it matters and what to do."""
+
+    title: str
+    text: str
+
+
+CATALOGUE: Mapping[str, Entry] = {
+    # Marks.
+    "DSL001": Entry(
+        "unknown persistence level",
+        'The levels are "persist-nothing", "persist-remote-side-effects" and "smart", as text or '
+        "as a member of PersistenceLevel.",
+    ),
+    "DSL002": Entry(
+        "bad duration",
+        'A duration is a number of seconds, a timedelta, or text such as "100ms", "2s" or "5m"; '
+        "it is not negative and fits into 64 bits of nanoseconds.",
+    ),
+    "DSL003": Entry(
+        "max_attempts out of range",
+        "max_attempts counts the retries after the first run: 0 means never again. It is a 32-bit "
+        "number that is not negative.",
+    ),
+    "DSL004": Entry(
+        "retry that changes nothing",
+        "A bare @retry keeps every value of the policy in force, so it only costs host calls. Say "
+        "what it shall change.",
+    ),
+    "DSL005": Entry(
+        "the same mark twice",
+        "Two marks of the same word on one function say two things about one region. Keep one of them.",
+    ),
+    "DSL006": Entry(
+        "idempotent and non_idempotent together",
+        "The inner of the two would undo the outer one. Keep one of them, or move the inner one "
+        "to a function of its own.",
+    ),
+    "DSL007": Entry(
+        "non_idempotent under persist-nothing",
+        "At most once rests on markers in the oplog, and persist-nothing writes none. Use another "
+        "level, or drop @non_idempotent.",
+    ),
+    "DSL008": Entry(
+        "mark on something that cannot bear it",
+        "Marks belong on functions and methods, plain or async. A class may only bear @export; a "
+        "generator gives control away in the middle of a region and bears none.",
+    ),
+    "DSL009": Entry(
+        "yield inside a region",
+        "A generator that yields inside a region leaves the region open while other code runs, "
+        "and may never come back to close it. Collect the values first, and yield them after the "
+        "region.",
+    ),
+    "DSL010": Entry(
+        "bad argument of a mark",
+        "The argument has a type or a value that the mark does not take.",
+    ),
+    "DSL011": Entry(
+        "commit under atomic",
+        "A warning. What @commit under @atomic puts on disk does not include the end of the "
+        "atomic region, which is written later. Put @commit above @atomic.",
+    ),
+    # WIT and target.
+    "DSL101": Entry(
+        "WIT does not parse",
+        "The message is the one of wasm-tools, with the place in the file.",
+    ),
+    "DSL102": Entry(
+        "no WIT found",
+        "The build looks for a folder wit/ beside the app and at the project's root. Name it with "
+        "--wit or with the setting wit.",
+    ),
+    "DSL103": Entry(
+        "world not found or not clear",
+        "The WIT package holds no world of that name, or several worlds and none was chosen. Name "
+        "one with --world or with the setting world.",
+    ),
+    "DSL104": Entry(
+        "async func in WIT",
+        "Golem 1.x has no async functions in WIT. Write func in the WIT and async def in Python: "
+        "the wrapper runs it on its own event loop.",
+    ),
+    "DSL105": Entry(
+        "WIT package not known",
+        "The world names a golem or wasi package that this tool does not carry. Put its WIT files "
+        "under wit/deps if it is your own, or drop the import.",
+    ),
+    "DSL106": Entry(
+        "unknown target",
+        "The targets are golem-1.0 and golem-1.1.",
+    ),
+    "DSL107": Entry(
+        "world and target disagree",
+        "The world imports a version of golem:api itself, and that is not the version of the chosen target.",
+    ),
+    "DSL108": Entry(
+        "the target cannot honour a mark",
+        "The host API of the target lacks what the mark needs. Choose another target, or change "
+        "the mark as the message says.",
+    ),
+    "DSL109": Entry(
+        "WIT the build does not take",
+        "The world uses a feature of WIT that Golem 1.x components cannot have.",
+    ),
+    "DSL110": Entry(
+        "componentize-py failed",
+        "The component could not be made from the app and the generated wrapper. The detail is its own message.",
+    ),
+    "DSL111": Entry(
+        "the built component is not the planned one",
+        "The component does not validate, or its world has other imports or exports than planned. Please report it.",
+    ),
+    "DSL120": Entry(
+        "note: retries of a region on this target",
+        "Golem 1.0 to 1.2 forget the count of retries at each repeat of an atomic region: one "
+        "that always fails repeats for ever, min_delay apart. This tool's own engine and Golem "
+        "1.3 and later stop after max_attempts.",
+    ),
+    "DSL121": Entry(
+        "note: persist-nothing on this target",
+        "From Golem 1.2.2 on, replaying a recorded side effect inside a persist-nothing region "
+        "fails the worker; before, the block was run again.",
+    ),
+    # The app against its world.
+    "DSL201": Entry(
+        "export without implementation",
+        "The world exports a function, and the app has neither a module-level function nor a "
+        "class with a method of that name.",
+    ),
+    "DSL202": Entry(
+        "wrong number of parameters",
+        "The implementation cannot be called with the parameters of the WIT function. The message "
+        "shows the WIT signature and a definition to paste.",
+    ),
+    "DSL203": Entry(
+        "unknown parameter",
+        "A parameter of the implementation has a name that the WIT function does not have; the "
+        "order or the meaning may be wrong.",
+    ),
+    "DSL204": Entry(
+        "@export that no world exports",
+        "The function is marked @export, but the world has no such export.",
+    ),
+    "DSL205": Entry(
+        "two implementations of one export",
+        "Two functions or classes of the app claim the same export. Keep one.",
+    ),
+    "DSL206": Entry(
+        "export name shared by several interfaces",
+        "Two exported interfaces have a function of this name, so a plain name does not say which "
+        'is meant. Mark the functions with @export("interface").',
+    ),
+    "DSL207": Entry(
+        "implementation that cannot be called",
+        "The name of an export is bound to something that is not a function, or to a generator.",
+    ),
+    "DSL208": Entry(
+        "resource without implementation",
+        "The world exports a resource. It is implemented by a class of that name in the app "
+        "module, or in a module named after the interface.",
+    ),
+    "DSL209": Entry(
+        "app not found",
+        "APP is a module file or a package folder. Without it the build takes the setting app, "
+        "else the single module of the project.",
+    ),
+    "DSL210": Entry(
+        "the app does not import",
+        "Importing the app raised an exception. The detail is its traceback.",
+    ),
+    "DSL211": Entry(
+        "syntax error in the app",
+        "The app must be valid under the Python that runs the build, and under the guest's Python 3.14.",
+    ),
+    "DSL212": Entry(
+        "the app does not finish importing",
+        "The app is imported at build time; what it does at import must end. Move servers, loops "
+        "and waiting into functions.",
+    ),
+    "DSL213": Entry(
+        "name that the build needs for itself",
+        "A module of the app has the name of a module that the build generates or that the guest needs.",
+    ),
+    # Dependencies and imports.
+    "DSL301": Entry(
+        "import of a module that the guest lacks",
+        "The module is neither in the guest's Python (CPython 3.14 on WASI), nor vendored, nor part of the app.",
+    ),
+    "DSL302": Entry(
+        "dependency with native code only",
+        "Only pure-Python wheels run in the guest. The package has none that fits.",
+    ),
+    "DSL303": Entry(
+        "dependency cannot be installed",
+        "pip could not find or fetch the package. The detail is its message.",
+    ),
+    "DSL304": Entry(
+        "requirements cannot be read",
+        "A requirement or a requirements file is missing or malformed.",
+    ),
+    # Settings and the command line.
+    "DSL401": Entry(
+        "unknown setting",
+        "The table [tool.durable-dsl] of pyproject.toml has a key that is not a setting.",
+    ),
+    "DSL402": Entry(
+        "setting of the wrong type",
+        "The value of a setting does not have the type that it takes.",
+    ),
+    "DSL403": Entry(
+        "pyproject.toml does not parse",
+        "The file is not valid TOML.",
+    ),
+    "DSL404": Entry(
+        "output cannot be written",
+        "The output is a folder, or its folder cannot be written to.",
+    ),
+    "DSL405": Entry(
+        "bad project name",
+        "A project's name starts with a letter and holds letters, digits, - and _ only.",
+    ),
+    "DSL406": Entry(
+        "project exists already",
+        "The folder exists and is not empty; nothing was written.",
+    ),
+}

@@ -1,0 +1,201 @@
+"""What is to be built: the settings of `[tool.durable-dsl]`, the environment and the command line, put together.
+
+A flag goes over the environment (`DURABLE_DSL_…`), that over the file, that over the default. Paths in the file are
+relative to it, those of flags and environment to the working directory. The project's root is the folder of the
+nearest `pyproject.toml` above the app; without one it is the working directory.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from durable_codegen.apps import App, discover, locate
+from durable_codegen.faults import BuildFailed, Fault
+from durable_codegen.pyproject import Project, Requirement, find_project, requirements_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["SETTINGS", "Settings", "resolve"]
+
+#: Setting → the types that its value may have in the file. All but the lists can also be flags and variables.
+SETTINGS: Mapping[str, tuple[type, ...]] = {
+    "name": (str,),
+    "app": (str,),
+    "wit": (str,),
+    "world": (str,),
+    "target": (str,),
+    "output": (str,),
+    "world-module": (str,),
+    "requirements": (str, list),
+    "include": (list,),
+    "import-timeout": (int, float),
+}
+
+_ENVIRONMENT = "DURABLE_DSL_"
+_DEFAULT_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One build's settings, all paths absolute."""
+
+    root: Path
+    app: App
+    wit: Path
+    world: str | None
+    target: str | None
+    output: Path
+    name: str
+    world_module: str | None
+    requirements: tuple[Requirement, ...]
+    include: tuple[str, ...]
+    import_timeout: float
+    project: Project | None
+
+    def shown(self, path: Path) -> str:
+        """`path` as the user would write it: relative to the project's root where it lies below it."""
+        try:
+            return path.relative_to(self.root).as_posix()
+        except ValueError:
+            return str(path)
+
+
+def resolve(
+    flags: Mapping[str, object], *, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Settings:
+    """The settings of a build started in `folder`. Raises BuildFailed with all that is wrong with them."""
+    folder = (folder or Path.cwd()).resolve()
+    environment = os.environ if environment is None else environment
+    given = {name: value for name in SETTINGS if (value := _given(name, flags, environment)) is not None}
+    app_given = given.get("app")
+    project = find_project(_start(folder, str(app_given)) if app_given else folder)
+    faults = [] if project is None else list(project.faults)
+    table = {} if project is None else _checked(project, faults)
+    root = folder if project is None else project.root
+
+    def path(name: str) -> Path | None:
+        if name in given:
+            return (folder / str(given[name])).resolve()
+        return (root / str(table[name])).resolve() if name in table else None
+
+    def text(name: str) -> str | None:
+        value = given.get(name, table.get(name))
+        return None if value is None else str(value)
+
+    app = _app(given, table, folder, root, faults)
+    if app is None:
+        raise BuildFailed(faults)
+    name, output = text("name"), path("output")
+    requirements = _requirements(given, table, folder, root, project, faults)
+    include = table.get("include", [])
+    timeout = given.get("import-timeout", table.get("import-timeout", _DEFAULT_TIMEOUT))
+    if any(fault.severity == "error" for fault in faults):
+        raise BuildFailed(faults)
+    return Settings(
+        root=root,
+        app=app,
+        wit=path("wit") or _default_wit(app, root),
+        world=text("world"),
+        target=text("target"),
+        output=output or root / f"{name or app.stem}.wasm",
+        name=name or (output.stem if output else app.stem),
+        world_module=text("world-module"),
+        requirements=requirements,
+        include=tuple(include) if isinstance(include, list) else (),
+        import_timeout=float(str(timeout)),
+        project=project,
+    )
+
+
+def _given(name: str, flags: Mapping[str, object], environment: Mapping[str, str]) -> object | None:
+    value = flags.get(name)
+    if value is not None:
+        return value
+    return environment.get(_ENVIRONMENT + name.upper().replace("-", "_")) or None
+
+
+def _start(folder: Path, app: str) -> Path:
+    """Where to look for the project of an app that was given: from the app's own folder upwards."""
+    path = (folder / app).resolve()
+    if path.is_dir():
+        return path
+    return path.parent if path.exists() else folder
+
+
+def _checked(project: Project, faults: list[Fault]) -> dict[str, object]:
+    """The settings in the file that are known and of the right type; what is not is noted."""
+    good: dict[str, object] = {}
+    for key, value in project.table.items():
+        types = SETTINGS.get(key)
+        if types is None:
+            from difflib import get_close_matches
+
+            close = get_close_matches(key, SETTINGS, 1)
+            hint = f"did you mean {close[0]}?" if close else f"the settings are {', '.join(SETTINGS)}"
+            faults.append(Fault("DSL401", f"unknown setting {key}", project.file, project.line_of(key), hint))
+        elif not isinstance(value, types) or isinstance(value, bool) or _holds_other_than_text(value):
+            faults.append(
+                Fault("DSL402", f"{key} is {value!r}", project.file, project.line_of(key), _expected(key, types))
+            )
+        else:
+            good[key] = value
+    return good
+
+
+def _holds_other_than_text(value: object) -> bool:
+    return isinstance(value, list) and not all(isinstance(item, str) for item in value)
+
+
+def _expected(key: str, types: tuple[type, ...]) -> str:
+    names = {str: "text", list: "a list of texts", int: "a number", float: "a number"}
+    return f"{key} takes {' or '.join(dict.fromkeys(names[each] for each in types))}"
+
+
+def _app(
+    given: Mapping[str, object], table: Mapping[str, object], folder: Path, root: Path, faults: list[Fault]
+) -> App | None:
+    named = str(given["app"]) if "app" in given else None
+    if named is not None and not ("app" in table and (folder / named).resolve() == root):
+        found = locate(named, folder)
+    elif "app" in table:
+        found = locate(str(table["app"]), root)
+    else:
+        found = discover(root)
+    if isinstance(found, Fault):
+        faults.append(found)
+        return None
+    return found
+
+
+def _default_wit(app: App, root: Path) -> Path:
+    places = [app.path.parent / "wit", app.root / "wit", root / "wit"]
+    if app.path.is_dir():
+        places.insert(0, app.path / "wit")
+    return next((place for place in places if place.is_dir()), root / "wit")
+
+
+def _requirements(
+    given: Mapping[str, object],
+    table: Mapping[str, object],
+    folder: Path,
+    root: Path,
+    project: Project | None,
+    faults: list[Fault],
+) -> tuple[Requirement, ...]:
+    """The app's dependencies: a requirements file or list that was named, else those of the project."""
+    if "requirements" in given:
+        return requirements_file((folder / str(given["requirements"])).resolve(), root, faults)
+    named = table.get("requirements")
+    if isinstance(named, str):
+        return requirements_file((root / named).resolve(), root, faults)
+    if project is not None and isinstance(named, list):
+        return project.as_requirements([str(item) for item in named], faults)
+    if project is not None and project.dependencies is not None:
+        return project.as_requirements(project.dependencies, faults)
+    if (root / "requirements.txt").is_file():
+        return requirements_file(root / "requirements.txt", root, faults)
+    return ()

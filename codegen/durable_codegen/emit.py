@@ -1,0 +1,244 @@
+"""The generated Python: the wrapper, the host module, and what componentize-py needs beside them.
+
+The wrapper is one class per exported interface and one method per export, straight lines in which the order of regions
+can be seen. Everything is decided here and in the plan; the templates only lay it out. The same plan gives the same
+text, byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from durable_codegen.layout import indented
+from durable_codegen.methods import MethodWriter
+from durable_codegen.names import camel
+from durable_codegen.scope import Scope, from_import
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import jinja2
+
+    from durable_codegen.compose import Composed
+    from durable_codegen.methods import MethodView
+    from durable_codegen.modules import Module
+    from durable_codegen.plan import Plan, PlannedResource
+    from durable_codegen.stubs import Stubs
+
+__all__ = ["WRAPPER", "Header", "emit", "write"]
+
+#: The module that componentize-py is given as the app.
+WRAPPER = "durable_wrapper"
+HOST = "durable_host"
+LATE = "durable_late"
+
+# What a method's own variables are called; nothing of the module may be called so.
+_LOCALS = (
+    *("self", "cls", "policy", "region", "level", "idempotent", "changed", "result", "lifted", "coroutine"),
+    *("error", "domain_error", "failure", "item", "item1", "item2", "item3"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first lines of a generated file say."""
+
+    version: str
+    source: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassView:
+    """A class of the wrapper; `held` is the app's class that a resource holds an object of."""
+
+    name: str
+    base: str
+    docs: str
+    methods: tuple[MethodView, ...]
+    held: str | None = None
+    held_name: str = ""
+    holding_name: str = ""
+    holding: bool = False
+
+
+def emit(
+    plan: Plan,
+    composed: Composed,
+    stubs: Stubs,
+    sources: Mapping[str, Module],
+    header: Header,
+    *,
+    late: Sequence[str] = (),
+) -> dict[str, str]:
+    """The generated files, by name."""
+    writer = _WrapperWriter(plan, composed, stubs, sources)
+    files = {f"{WRAPPER}.py": writer.text(header, late), f"{HOST}.py": _host(plan, composed, stubs, header)}
+    if late:
+        files[f"{LATE}.py"] = _template("late.py.jinja").render(header=header, late=late)
+    files |= writer.resource_modules(header)
+    return dict(sorted(files.items()))
+
+
+def write(files: Mapping[str, str], folder: Path) -> None:
+    """Write the files into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+class _WrapperWriter:
+    def __init__(self, plan: Plan, composed: Composed, stubs: Stubs, sources: Mapping[str, Module]) -> None:
+        self._plan = plan
+        self._composed = composed
+        self._stubs = stubs
+        parameters = {name for _, each in plan.functions() for name, _ in each.stub.parameters}
+        self._class_names = self._names_of_classes()
+        reserved = {*parameters, *_LOCALS, *self._class_names.values()}
+        self._scope = Scope(reserved)
+        self._methods = MethodWriter(
+            plan,
+            stubs,
+            sources,
+            self._scope,
+            self._class_names,
+            watched=self._watched(),
+        )
+
+    def text(self, header: Header, late: Sequence[str]) -> str:
+        classes = list(self._classes())
+        if any(view.held and view.holding for view in classes):
+            self._scope.object("typing", "Self")
+        boundary = {
+            name: self._scope.object("durable_dsl.binding.boundary", name) for name in ("call", "fail", "keep_sources")
+        }
+        return _template("wrapper.py.jinja").render(
+            header=header,
+            world=f"{self._plan.world.package}/{self._plan.world.name}",
+            target=self._plan.target.name,
+            late=LATE if late else None,
+            imports=self._scope.imports(),
+            levels=self._methods.levels,
+            instances=self._methods.instances,
+            functions=self._methods.functions,
+            classes=classes,
+            **boundary,
+        )
+
+    def resource_modules(self, header: Header) -> dict[str, str]:
+        """The modules in which componentize-py looks for the classes of resources."""
+        files = {}
+        for planned in self._plan.interfaces:
+            if planned.resources and planned.interface.id is not None:
+                module = self._composed.export_modules[planned.interface.id]
+                names = {self._class_names[module, each.name]: camel(each.name) for each in planned.resources}
+                files[f"{module}.py"] = _template("resources.py.jinja").render(
+                    header=header,
+                    interface=planned.interface.id,
+                    imports=from_import(WRAPPER, names),
+                    names=sorted(names.values()),
+                )
+        return files
+
+    def _names_of_classes(self) -> dict[tuple[str, str], str]:
+        """(module, resource) → the wrapper's class; for an interface or the world, resource is empty."""
+        names: dict[tuple[str, str], str] = {}
+        for planned in self._plan.interfaces:
+            interface = planned.interface.id
+            module = "" if interface is None else self._composed.export_modules[interface]
+            own = self._composed.world_class if interface is None else self._composed.export_class(interface)
+            names[module, ""] = own
+        for planned in self._plan.interfaces:
+            if planned.interface.id is not None:
+                module = self._composed.export_modules[planned.interface.id]
+                for resource in planned.interface.resources:
+                    short = camel(resource)
+                    taken = short in names.values()
+                    names[module, resource] = f"{camel(module)}{short}" if taken else short
+        return names
+
+    def _classes(self) -> Sequence[ClassView]:
+        views: list[ClassView] = []
+        for planned in self._plan.interfaces:
+            interface = planned.interface.id
+            module = "" if interface is None else self._composed.export_modules[interface]
+            views += [self._resource(module, each) for each in planned.resources]
+            if planned.functions and planned.stub is not None:
+                if interface is None:
+                    base = f"{self._scope.module(self._stubs.world_module)}.{planned.stub.name}"
+                    docs = f"The functions of the world {self._plan.world.name}."
+                else:
+                    base = f"{self._scope.module(f'{self._stubs.world_module}.exports')}.{planned.stub.name}"
+                    docs = f"The interface {interface}."
+                name = planned.interface.name
+                methods = tuple(self._methods.view(each, name, None) for each in planned.functions)
+                views.append(ClassView(self._class_names[module, ""], base, docs, methods))
+        # Only now is it known of which resources objects are handed out.
+        return [replace(view, holding=self._methods.hands_out(view.name)) for view in views]
+
+    def _resource(self, module: str, planned: PlannedResource) -> ClassView:
+        base = f"{self._scope.module(planned.stub.module.name)}.{planned.stub.name}"
+        held, holding = self._methods.held_names(planned.stub)
+        methods = tuple(self._methods.view(each, planned.name, planned) for each in planned.functions)
+        app = self._methods.app_module(planned.implementation.owner)
+        return ClassView(
+            self._class_names[module, planned.name],
+            base,
+            f"The resource {planned.name}: holds the app's object.",
+            methods,
+            held=f"{app}.{planned.implementation.name}",
+            held_name=held,
+            holding_name=holding,
+        )
+
+    def _watched(self) -> bool:
+        """Whether anything in the component asks which atomic regions are open: a rewind, a sleeping coroutine."""
+        return "set-oplog-index" in self._composed.words or any(
+            each.calling != "plain" for _, each in self._plan.functions()
+        )
+
+
+def _host(plan: Plan, composed: Composed, stubs: Stubs, header: Header) -> str:
+    """The host module: what is imported of golem:api/host, and what the event loop waits with."""
+    blocks: list[list[str]] = []
+    names: list[str] = []
+    if composed.host_module is not None:
+        dotted = f"{composed.world_module}.imports.{composed.host_module}"
+        module = stubs.module(dotted)
+        assert module is not None, f"{dotted} is not in the bindings"
+        public = module.reached_from_functions()
+        if public:
+            blocks.append(from_import(dotted, {name: name for name in public}))
+            names += public
+    if any(each.calling != "plain" for _, each in plan.functions()):
+        for interface, name in (("wasi:clocks/monotonic-clock", "subscribe_duration"), ("wasi:io/poll", "poll")):
+            found = composed.module_of_import(interface)
+            assert found is not None, f"the world of an async app imports {interface}"
+            blocks.append(from_import(f"{composed.world_module}.imports.{found}", {name: name}))
+            names.append(name)
+    blocks.sort(key=lambda lines: lines[0].split()[1].lower())
+    lines = [line for block in blocks for line in block]
+    return _template("host.py.jinja").render(header=header, target=plan.target, imports=lines, names=sorted(names))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("durable_codegen"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - what is written is Python, not HTML
+    )
+    environment.filters["block"] = lambda lines, by: "\n".join(indented(lines, by))
+    return environment
+
+
+def _template(name: str) -> jinja2.Template:
+    return _environment().get_template(name)

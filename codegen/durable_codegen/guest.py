@@ -1,0 +1,86 @@
+"""What the guest's Python has: the modules of its standard library that import on WASI, and what they import late.
+
+The facts are in guest_stdlib.json, found by trying (tests/codegen/probe_guest_python.py). A built component has no
+files, so a module that is first imported when it runs is not found; what a module of the standard library imports
+late has therefore to be imported at build time wherever that module is used.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from encodings.aliases import aliases
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["GuestPython", "guest_python"]
+
+_FACTS: Final = Path(__file__).with_name("guest_stdlib.json")
+
+# Late imports that stand in C code, or hide behind the name of an encoding.
+_HIDDEN: Final[Mapping[str, tuple[str, ...]]] = {
+    "datetime": ("_strptime",),
+    "time": ("_strptime",),
+    "http.client": ("encodings.idna",),
+    "urllib.request": ("encodings.idna",),
+    "socket": ("encodings.idna",),
+}
+
+# Large modules that the library imports late for its own command lines, consoles and developers' aids.
+_NOT_WORTH_IT: Final = frozenset(
+    {
+        "argparse",
+        "difflib",
+        "doctest",
+        "pdb",
+        "pydoc",
+        "subprocess",
+        "tarfile",
+        "unittest",
+        "unittest.case",
+        "webbrowser",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GuestPython:
+    """The guest's standard library; `missing` says for each module that does not import, what it lacks."""
+
+    version: str
+    present: frozenset[str]
+    missing: Mapping[str, str]
+    late: Mapping[str, tuple[str, ...]]
+
+    def has(self, name: str) -> bool:
+        """Whether the module imports in the guest."""
+        return name in self.present
+
+    def is_stdlib(self, name: str) -> bool:
+        """Whether the name belongs to the standard library, on any platform."""
+        top = name.partition(".")[0]
+        return top in self.present or top in self.missing
+
+    def imported_late_by(self, name: str) -> tuple[str, ...]:
+        """What the module of the standard library imports only when it is used."""
+        return tuple(found for found in self.late.get(name, ()) if found not in _NOT_WORTH_IT)
+
+    def encoding(self, text: str) -> str | None:
+        """The module that holds the encoding called `text`, if that is one."""
+        name = text.lower().replace("-", "_").replace(" ", "_")
+        module = f"encodings.{aliases.get(name, name)}"
+        return module if module in self.present else None
+
+
+@lru_cache(maxsize=1)
+def guest_python() -> GuestPython:
+    """The guest's Python of the componentize-py that is pinned."""
+    facts: dict[str, Any] = json.loads(_FACTS.read_text(encoding="utf-8"))
+    late = {name: tuple(found) for name, found in facts["late"].items()}
+    for name, hidden in _HIDDEN.items():
+        late[name] = tuple(sorted({*late.get(name, ()), *hidden}))
+    return GuestPython(facts["python"], frozenset(facts["present"]), facts["missing"], late)

@@ -1,0 +1,338 @@
+"""One export as one method: its signature, the statements of its regions, and the call of the app's function.
+
+Three shapes. *direct*: nothing is done after the call. *leaving*: regions are left on a normal return. *settling*: they
+are left on domain errors too, so a domain error is kept until they are.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from durable_codegen.annotations import annotation, is_none
+from durable_codegen.layout import BODY, call_lines, comment
+from durable_codegen.lifting import Lifting
+from durable_codegen.names import python_name
+from durable_codegen.regions import lower
+from durable_codegen.scope import Scope, free
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from durable_codegen.modules import Module
+    from durable_codegen.plan import Plan, PlannedFunction, PlannedResource
+    from durable_codegen.regions import Region
+    from durable_codegen.scan import MarkRecord
+    from durable_codegen.stubs import ClassStub, MethodStub, Stubs
+
+__all__ = ["MethodView", "MethodWriter"]
+
+_BOUNDARY = "durable_dsl.binding.boundary"
+
+
+@dataclass(frozen=True, slots=True)
+class MethodView:
+    """A method for the template: lists of lines, unindented but for the signature."""
+
+    signature: list[str]
+    shape: Literal["direct", "leaving", "settling"]
+    domain_errors: str
+    error_class: str | None
+    enter: list[str]
+    call: list[str]
+    commit_types: str
+    commit: list[str]
+    leave: list[str]
+    result: str | None
+    error: str
+    domain_error: str
+    failure: str
+    is_class_method: bool = False
+
+
+class MethodWriter:
+    """Writes the methods of one wrapper, and gathers what the module has to define beside them."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        stubs: Stubs,
+        sources: Mapping[str, Module],
+        scope: Scope,
+        class_names: Mapping[tuple[str, str], str],
+        *,
+        watched: bool,
+    ) -> None:
+        self._plan = plan
+        self._scope = scope
+        self._stubs = stubs
+        self._watched = watched
+        self._decorators = _Decorators(sources)
+        self._names: dict[str, str] = {}
+        self._handed_out: set[str] = set()
+        #: Statements for the module: the app's objects, its functions past their marks, and persistence levels.
+        self.instances: list[str] = []
+        self.functions: list[str] = []
+        self.levels: list[str] = []
+        resources = {}
+        for planned in plan.interfaces:
+            for each in planned.resources:
+                module = each.stub.module.name
+                held, holding = self.held_names(each.stub)
+                name = class_names[module.rpartition(".")[2], each.name]
+                resources[module, each.stub.name] = (name, held, holding)
+        self._lifting = Lifting(stubs, resources, self._named)
+
+    def app_module(self, dotted: str) -> str:
+        """The local name of a module of the app."""
+        if dotted == self._plan.module:
+            return self._scope.module(dotted, "app")
+        return self._scope.module(dotted, f"app_{dotted.rpartition('.')[2]}")
+
+    def held_names(self, stub: ClassStub) -> tuple[str, str]:
+        """What a resource's class calls the app's object, and the function that makes it from one."""
+        return free("held", stub.methods), free("holding", stub.methods)
+
+    def hands_out(self, class_name: str) -> bool:
+        """Whether objects of a resource's class are made from the app's objects anywhere."""
+        return class_name in self._handed_out
+
+    def view(self, planned: PlannedFunction, owner: str, resource: PlannedResource | None) -> MethodView:
+        """The method of an export; `owner` is its interface or resource, in WIT."""
+        parameters = [name for name, _ in planned.stub.parameters]
+
+        def local(name: str) -> str:
+            return free(name, parameters)
+
+        regions = [lower(mark, self._scope, local, self._level, watched=self._watched) for mark in planned.regions]
+        error_class = self._scope.object("componentize_py_types", "Err") if planned.function.fallible else None
+        atomic = next((region for region in regions if region.is_atomic), None)
+        domain_ends = error_class is not None and not (atomic is not None and atomic.commit_on == [])
+        leave = [line for region in reversed(regions) for line in self._leaving(region)]
+        pending = self._pending() if self._plan.retries_at_run_time else []
+        lifted = self._lifted(planned, resource, local("result"))
+        shape: Literal["direct", "leaving", "settling"] = "direct"
+        if leave or pending:
+            shape = "settling" if domain_ends else "leaving"
+        commits = bool(atomic and atomic.commit_on)
+        at = BODY + 4 if shape == "settling" or commits else BODY
+        call, result = self._call(planned, owner, resource, local, at, leaves=shape != "direct", lifted=lifted)
+        if lifted is not None and (leave or pending):
+            leave = [*leave, f"{local('lifted')} = {lifted}"]
+            result = local("lifted")
+        return MethodView(
+            signature=self._signature(planned),
+            shape=shape,
+            domain_errors=f"({error_class},)" if error_class else "()",
+            error_class=error_class if domain_ends else None,
+            enter=[line for region in regions for line in self._entering(region)],
+            call=call,
+            commit_types=_types(atomic.commit_on or []) if atomic and commits else "",
+            commit=[*pending, *atomic.leave] if atomic and commits else [],
+            leave=[*pending, *leave],
+            result=result,
+            error=local("error"),
+            domain_error=local("domain_error"),
+            failure=local("failure"),
+            is_class_method=planned.stub.receiver == "cls",
+        )
+
+    def _signature(self, planned: PlannedFunction) -> list[str]:
+        stub = planned.stub
+        parameters = [f"{name}: {annotation(node, stub.module, self._named)}" for name, node in stub.parameters]
+        returns = "None" if is_none(stub.returns) else annotation(stub.returns, stub.module, self._named)
+        return call_lines(f"def {stub.name}", [stub.receiver, *parameters], 4, f" -> {returns}:")
+
+    def _entering(self, region: Region) -> list[str]:
+        if not region.enter:
+            return []
+        first, *rest = region.enter
+        return [*self._explained(first, region.mark), *rest]
+
+    def _leaving(self, region: Region) -> list[str]:
+        if region.enter:
+            return region.leave
+        first, *rest = region.leave
+        return [*self._explained(first, region.mark), *rest]
+
+    def _explained(self, line: str, mark: MarkRecord) -> list[str]:
+        """A statement with the mark that it is for."""
+        return comment(line, f"{mark.file}:{mark.line} {self._decorators.text(mark)}", BODY)
+
+    def _pending(self) -> list[str]:
+        call = self._scope.object(_BOUNDARY, "call")
+        restore = self._scope.object(_BOUNDARY, "restore_pending")
+        return [f"if {call}.pending:", f"    {restore}()"]
+
+    def _call(
+        self,
+        planned: PlannedFunction,
+        owner: str,
+        resource: PlannedResource | None,
+        local: Callable[[str], str],
+        at: int,
+        *,
+        leaves: bool,
+        lifted: str | None,
+    ) -> tuple[list[str], str | None]:
+        """The statements that call the app, to stand `at` columns in, and the name of what they give, if anything."""
+        function, receiver = self._target(planned, owner, resource)
+        stub = self._without_self(planned.stub, resource)
+        arguments = [*receiver, *(self._argument(name, node, stub) for name, node in stub.parameters)]
+        if planned.function.kind == "constructor":
+            return self._construct(planned, function, arguments, resource, at), None
+        none = is_none(stub.returns)
+        name = local("result")
+        returned = not none and not leaves and lifted is None
+        before = "return " if returned else "" if none else f"{name} = "
+        if planned.calling == "plain":
+            lines = call_lines(f"{before}{function}", arguments, at)
+        elif planned.calling == "async":
+            run = self._scope.object("durable_dsl.binding.eventloop", "run")
+            lines = call_lines(f"{before}{run}({function}", arguments, at, ")")
+            if len(lines) > 1:
+                coroutine = local("coroutine")
+                lines = [*call_lines(f"{coroutine} = {function}", arguments, at), f"{before}{run}({coroutine})"]
+        else:
+            run = self._scope.object("durable_dsl.binding.eventloop", "run")
+            isawaitable = self._scope.object("inspect", "isawaitable")
+            lines = [
+                *call_lines(f"{name} = {function}", arguments, at),
+                f"if {isawaitable}({name}):",
+                f"    {name} = {run}({name})",
+                *([f"return {name}"] if returned else []),
+            ]
+        if not leaves and lifted is not None:
+            lines.append(f"return {lifted}")
+        return lines, None if none or not leaves else name
+
+    def _construct(
+        self, planned: PlannedFunction, function: str, arguments: list[str], resource: PlannedResource | None, at: int
+    ) -> list[str]:
+        assert resource is not None, "only resources have constructors"
+        held, _ = self.held_names(resource.stub)
+        if not planned.regions:
+            return call_lines(f"self.{held} = {function}", arguments, at)
+        # Past the marks of __init__, which are compiled here.
+        owner = f"{self.app_module(resource.implementation.owner)}.{resource.implementation.name}"
+        return [f"self.{held} = {owner}.__new__({owner})", *call_lines(function, [f"self.{held}", *arguments], at)]
+
+    def _target(self, planned: PlannedFunction, owner: str, resource: PlannedResource | None) -> tuple[str, list[str]]:
+        """The expression that is called, and what comes before the arguments."""
+        found = planned.implementation
+        module = self.app_module(found.owner)
+        compiled = bool(planned.implementation.function and planned.implementation.function.marks)
+        compiled = compiled and not found.at_run_time
+        if resource is not None:
+            held, _ = self.held_names(resource.stub)
+            class_name = f"{module}.{found.class_name}"
+            if planned.function.kind == "constructor":
+                name = self._below(f"{class_name}.__init__", f"{owner}-init") if planned.regions else class_name
+                return name, []
+            if planned.function.kind == "static":
+                path = f"{class_name}.{found.name}"
+                return self._below(path, f"{owner}-{planned.function.name}") if compiled else path, []
+            if compiled:
+                name = self._below(f"{class_name}.{found.name}", f"{owner}-{planned.function.name}")
+                return name, [f"self.{held}"]
+            return f"self.{held}.{found.name}", []
+        path = f"{module}.{found.name}"
+        if found.class_name is not None:
+            path = f"{self._instance(f'{module}.{found.class_name}', found.class_name)}.{found.name}"
+        name = f"{owner}-{planned.function.name}" if owner else planned.function.name
+        return self._below(path, name) if compiled else path, []
+
+    def _instance(self, class_path: str, class_name: str) -> str:
+        """The one object of a class of the app whose methods are exports."""
+        if class_path not in self._names:
+            name = self._scope.define(f"app_{_snake(class_name)}")
+            self._names[class_path] = name
+            self.instances.append(f"{name} = {class_path}()")
+        return self._names[class_path]
+
+    def _below(self, path: str, wit: str) -> str:
+        """The function under the marks that are compiled."""
+        if path not in self._names:
+            below = self._scope.object("durable_dsl.marked", "below_marks")
+            name = self._scope.define(python_name(wit))
+            self._names[path] = name
+            self.functions += call_lines(f"{name} = {below}", [path], 0)
+        return self._names[path]
+
+    def _level(self, case: str) -> str:
+        """The constant for a persistence level: made once, handed to the host at each call."""
+        if case not in self._names:
+            name = self._scope.define(_snake(case.removeprefix("PersistenceLevel_")).upper())
+            self._names[case] = name
+            self.levels.append(f"{name} = {self._scope.module('durable_host', 'host')}.{case}()")
+        return self._names[case]
+
+    def _argument(self, name: str, node: ast.expr, stub: MethodStub) -> str:
+        return self._lifting.value(node, stub.module, name, "in") or name
+
+    def _lifted(self, planned: PlannedFunction, resource: PlannedResource | None, name: str) -> str | None:
+        if planned.function.kind == "constructor":
+            return None
+        stub = self._without_self(planned.stub, resource)
+        lifted = self._lifting.value(stub.returns, stub.module, name, "out")
+        if lifted is not None:
+            self._handed_out |= {each for each in self._lifting.class_names if f"{each}." in lifted}
+        return lifted
+
+    def _without_self(self, stub: MethodStub, resource: PlannedResource | None) -> MethodStub:
+        """The method with `Self` spelt out, for following types."""
+        if resource is None:
+            return stub
+        rename = _Rename(resource.stub.name)
+        parameters = tuple((name, rename.visit(_copy(node))) for name, node in stub.parameters)
+        return type(stub)(stub.name, stub.receiver, parameters, rename.visit(_copy(stub.returns)), stub.module)
+
+    def _named(self, dotted: str) -> str:
+        """The local spelling of a dotted name of the bindings, of typing or of the standard library."""
+        owner, _, name = dotted.rpartition(".")
+        if owner.startswith(f"{self._stubs.world_module}."):
+            kind = owner.split(".")[-2]
+            last = owner.rpartition(".")[2]
+            return f"{self._scope.module(owner, last, f'{last}_{kind}')}.{name}"
+        return self._scope.object(owner, name)
+
+
+class _Rename(ast.NodeTransformer):
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name(self._name, ast.Load()) if node.id == "Self" else node
+
+
+class _Decorators:
+    """The decorators of the app's functions as text, found by file and line."""
+
+    def __init__(self, sources: Mapping[str, Module]) -> None:
+        self._texts: dict[tuple[str, int], str] = {}
+        for module in sources.values():
+            lines = module.source_lines
+            for node in ast.walk(module.tree):
+                for each in getattr(node, "decorator_list", ()):
+                    # As it was written, if it fits on a line.
+                    whole = each.lineno == each.end_lineno
+                    text = lines[each.lineno - 1].strip() if whole else f"@{ast.unparse(each)}"
+                    self._texts[module.file, each.lineno] = text.partition("  #")[0]
+
+    def text(self, mark: MarkRecord) -> str:
+        """The decorator as the user wrote it, on one line."""
+        return self._texts.get((mark.file, mark.line), f"@{mark.word}")
+
+
+def _types(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+
+def _copy(node: ast.expr) -> ast.expr:
+    return ast.parse(ast.unparse(node), mode="eval").body
+
+
+def _snake(name: str) -> str:
+    """`RetryDesk` as `retry_desk`."""
+    return "".join(f"_{each.lower()}" if each.isupper() else each for each in name).lstrip("_")

@@ -1,0 +1,79 @@
+"""From WIT names to Python names, as componentize-py makes them.
+
+A WIT name is words with dashes; the words of a type or an interface are put together in Python's two ways, and a
+Python keyword gets an underscore at its end. An interface's module has the interface's own name unless another
+interface of the same direction has it too; then the package, and where that is not enough the version, comes before
+or after it. The tests compare all of this with what componentize-py writes.
+"""
+
+from __future__ import annotations
+
+import keyword
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["InterfaceId", "camel", "interface_modules", "python_name", "snake"]
+
+
+class InterfaceId(NamedTuple):
+    """`namespace:package/name@version`, taken apart; an interface declared inside a world has only a name."""
+
+    namespace: str
+    package: str
+    name: str
+    version: str
+
+    @classmethod
+    def parse(cls, text: str) -> InterfaceId:
+        path, _, version = text.partition("@")
+        package, slash, name = path.rpartition("/")
+        if not slash:
+            return cls("", "", path, version)
+        namespace, _, package = package.partition(":")
+        return cls(namespace, package, name, version)
+
+    def __str__(self) -> str:
+        if not self.package:
+            return self.name
+        return f"{self.namespace}:{self.package}/{self.name}" + (f"@{self.version}" if self.version else "")
+
+    @property
+    def unversioned(self) -> str:
+        return str(self._replace(version=""))
+
+
+def snake(name: str) -> str:
+    """`create-http-URL` as `create_http_url`; not yet safe from keywords."""
+    return name.replace("-", "_").lower()
+
+
+def camel(name: str) -> str:
+    """`create-http-URL` as `CreateHttpUrl`, safe from keywords."""
+    return _escaped("".join(word[:1].upper() + word[1:].lower() for word in name.replace("_", "-").split("-")))
+
+
+def python_name(name: str) -> str:
+    """The name of a function, a parameter, a field or a module."""
+    return _escaped(snake(name))
+
+
+def _escaped(name: str) -> str:
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def interface_modules(interfaces: Iterable[str]) -> dict[str, str]:
+    """The module of each interface, given all interfaces of one direction (imported, or exported)."""
+    ids = {text: InterfaceId.parse(text) for text in interfaces}
+    modules: dict[str, str] = {}
+    for text, this in ids.items():
+        same_name = [other for other in ids.values() if other.name == this.name]
+        same_package = [other for other in same_name if other[:3] == this[:3]]
+        parts = [this.name]
+        if len(same_name) > 1 and this.package:
+            parts = [this.namespace, this.package, this.name]
+            if len(same_package) > 1 and this.version:
+                parts.append(this.version.replace(".", "-").replace("+", "-"))
+        modules[text] = python_name("-".join(parts))
+    return modules

@@ -1,0 +1,150 @@
+"""pyproject.toml as a build reads it: our table, the project's dependencies, and the lines where things stand."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from durable_codegen.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+__all__ = ["Project", "Requirement", "find_project", "requirements_file"]
+
+#: What the guest is given by the build itself, so that it is not vendored as a dependency.
+OWN = "durable-dsl"
+
+_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One dependency as the user wrote it, and where."""
+
+    text: str
+    file: str
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project's `pyproject.toml`; `table` is `[tool.durable-dsl]`, `dependencies` those of `[project]`."""
+
+    root: Path
+    file: str
+    source: str
+    table: Mapping[str, Any]
+    dependencies: list[str] | None
+    faults: tuple[Fault, ...] = ()
+
+    def line_of(self, key: str) -> int | None:
+        """The line of a setting in our table."""
+        inside = False
+        for number, line in enumerate(self.source.splitlines(), 1):
+            if line.lstrip().startswith("["):
+                inside = re.match(r"\s*\[\s*tool\s*\.\s*[\"']?durable-dsl[\"']?\s*[\].]", line) is not None
+            elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+                return number
+        return None
+
+    def line_of_text(self, text: str) -> int | None:
+        """The line that holds `text` in quotes."""
+        for number, line in enumerate(self.source.splitlines(), 1):
+            if f'"{text}"' in line or f"'{text}'" in line:
+                return number
+        return None
+
+    def as_requirements(self, texts: Iterable[str], faults: list[Fault]) -> tuple[Requirement, ...]:
+        """Dependencies as written in this file; malformed ones are noted."""
+        found = [Requirement(text, self.file, self.line_of_text(text)) for text in texts]
+        return _for_the_guest(found, faults)
+
+
+def find_project(start: Path) -> Project | None:
+    """The project that `start` lies in: that of the nearest pyproject.toml, if it is one of a user's project."""
+    for folder in (start, *start.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            return _read(path)
+    return None
+
+
+def requirements_file(path: Path, root: Path, faults: list[Fault]) -> tuple[Requirement, ...]:
+    """The requirements in a pip requirements file, those it includes with `-r` too."""
+    return _for_the_guest(_lines_of(path, root, faults), faults)
+
+
+def _read(path: Path) -> Project | None:
+    source = path.read_text(encoding="utf-8")
+    try:
+        content = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at line (\d+)", str(error))
+        line = int(place[1]) if place else None
+        fault = Fault("DSL403", f"pyproject.toml does not parse: {error}", path.name, line)
+        return Project(path.parent, path.name, source, {}, None, (fault,))
+    table = content.get("tool", {}).get("durable-dsl")
+    project = content.get("project", {})
+    if table is None and (not project or project.get("name") == OWN):
+        # Someone else's file: of a workspace, of formatters' settings, or of this tool's own repository.
+        return None
+    faults = []
+    if table is not None and not isinstance(table, dict):
+        faults.append(Fault("DSL402", "tool.durable-dsl is not a table", path.name, hint="write [tool.durable-dsl]"))
+        table = {}
+    dependencies = project.get("dependencies")
+    if dependencies is not None and not (
+        isinstance(dependencies, list) and all(isinstance(item, str) for item in dependencies)
+    ):
+        faults.append(Fault("DSL402", "project.dependencies is not a list of texts", path.name))
+        dependencies = None
+    return Project(path.parent, path.name, source, table or {}, dependencies, tuple(faults))
+
+
+def _lines_of(path: Path, root: Path, faults: list[Fault]) -> list[Requirement]:
+    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    if not path.is_file():
+        faults.append(Fault("DSL304", f"there is no requirements file {shown}"))
+        return []
+    found: list[Requirement] = []
+    text = path.read_text(encoding="utf-8").replace("\\\n", " \x00")
+    number = 0
+    for line in text.split("\n"):
+        number += 1
+        first, number = number, number + line.count("\x00")
+        stripped = re.sub(r"(^|\s)#.*$", "", line.replace("\x00", "")).strip()
+        if not stripped:
+            continue
+        included = re.match(r"(?:-r|--requirement)[=\s]+(.+)", stripped)
+        if included:
+            found += _lines_of((path.parent / included[1]).resolve(), root, faults)
+        elif stripped.startswith("-"):
+            hint = "name packages with versions; options for pip are its own configuration"
+            faults.append(Fault("DSL304", f"an option is not a requirement: {stripped}", shown, first, hint))
+        else:
+            found.append(Requirement(re.split(r"\s+--hash", stripped)[0], shown, first))
+    return found
+
+
+def _for_the_guest(found: list[Requirement], faults: list[Fault]) -> tuple[Requirement, ...]:
+    """What has to be vendored: all but this tool itself."""
+    kept = []
+    for requirement in found:
+        name = _NAME.match(requirement.text)
+        if name is None:
+            faults.append(
+                Fault(
+                    "DSL304",
+                    f"not a requirement: {requirement.text!r}",
+                    requirement.file,
+                    requirement.line,
+                    hint='write a package name, with a version where it matters: "httpx>=0.28"',
+                )
+            )
+        elif re.sub(r"[-_.]+", "-", name[1]).lower() != OWN:
+            kept.append(requirement)
+    return tuple(kept)

@@ -1,0 +1,300 @@
+"""What the app defines: its functions, classes and marks, found by importing it in a child process.
+
+An import rather than a reading of the source, so that aliases, re-exports and computed arguments work; a process of
+its own, so that whatever the app does at import ends there. The child sees the guest's path (generated bindings, the
+app's own modules, vendored packages, durable_dsl and wrapt) and the standard library, nothing else of this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from durable_codegen.faults import BuildFailed, Fault
+from durable_codegen.modules import PYTHON_NOTE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["Class", "Function", "MarkRecord", "Parameter", "Scan", "ScannedModule", "scan"]
+
+_CHILD = Path(__file__).with_name("scan_child.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of an implementation; `kind` is the name of inspect's kind."""
+
+    name: str
+    kind: str
+    has_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRecord:
+    """A mark on a function, outermost first in its list; `arguments` in the form of the custom section."""
+
+    kind: str
+    word: str
+    arguments: Mapping[str, Any]
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A callable of the app. `parameters` is None where Python cannot tell; methods are without self."""
+
+    name: str
+    owner: str
+    parameters: tuple[Parameter, ...] | None
+    marks: tuple[MarkRecord, ...]
+    is_async: bool
+    may_be_async: bool
+    is_generator: bool
+    file: str | None
+    line: int | None
+    kind: Literal["function", "instance", "static", "class"] = "function"
+    is_overridden: bool = False
+    defined: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A class of the app, bound to `name` in the module `owner`."""
+
+    name: str
+    owner: str
+    module: str
+    qualname: str
+    bases: tuple[str, ...]
+    abstract: tuple[str, ...]
+    export: MarkRecord | None
+    line: int | None
+    init: tuple[Parameter, ...] | None
+    methods: Mapping[str, Function]
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedModule:
+    """A loaded module of the app and what its names are bound to; `values` maps a name to the type of its value."""
+
+    name: str
+    file: str
+    functions: Mapping[str, Function]
+    classes: Mapping[str, Class]
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """All that the scan found; `output` is what the app printed while it was imported."""
+
+    modules: Mapping[str, ScannedModule]
+    faults: tuple[Fault, ...]
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """How an import went wrong, as the child says it."""
+
+    type: str
+    message: str
+    text: str
+    file: str | None
+    line: int | None
+    missing: str | None
+    syntax: bool
+    exit: bool
+
+
+def scan(
+    module: str,
+    path: Sequence[Path],
+    app: Path,
+    *,
+    shown: Callable[[str], str],
+    also: Sequence[str] = (),
+    late: Sequence[str] = (),
+    timeout: float = 60.0,
+    missing_are_known: bool = False,
+) -> Scan:
+    """Import `module` with `path` in a child process and describe it.
+
+    `app` is the folder on the path that holds the app; `shown` turns a path in it into what messages show. `also`
+    names further modules of the app to import, `late` those that only its functions import. Raises BuildFailed if the import fails or does not end; with
+    `missing_are_known`, a module that is not found leaves an empty scan, for it has been reported already.
+    """
+    request = {
+        "module": module,
+        "also": list(also),
+        "late": list(late),
+        "path": [str(folder) for folder in path],
+        "app": f"{app}{os.sep}",
+        "ours": [f"{folder}{os.sep}" for folder in path if folder != app],
+        "timeout": timeout,
+    }
+    report, output, ended = _run(request, timeout)
+    if report is None:
+        raise BuildFailed([_hung(output, str(app), shown, timeout) if ended is None else _died(output, ended)])
+    reader = _Reader(shown)
+    faults = tuple(reader.fault(each) for each in report["faults"])
+    if report["error"] is not None:
+        failure = _Failure(**report["error"])
+        if failure.missing and missing_are_known:
+            return Scan({}, faults, output)
+        raise BuildFailed([*faults, _failed(failure, str(app), shown)])
+    modules = {name: reader.module(name, each) for name, each in report["modules"].items()}
+    return Scan(modules, faults, output)
+
+
+def _run(request: Mapping[str, Any], timeout: float) -> tuple[dict[str, Any] | None, str, int | None]:
+    """The child's report, what the app printed, and the exit status (None: it had to be ended)."""
+    reading, writing = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-X", "utf8", str(_CHILD), json.dumps(request), str(writing)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=[writing],
+    ) as child:
+        os.close(writing)
+        with os.fdopen(reading, "r", encoding="utf-8") as channel:
+            printed = _Drain(child)
+            # The report can be longer than a pipe holds, so it is read while the child writes; a child that hangs
+            # ends itself (faulthandler), which closes the pipe too.
+            text = channel.read()
+        try:
+            ended: int | None = child.wait(timeout + 5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            ended = None
+        output = printed.text()
+    if text:
+        return json.loads(text), output, ended
+    return None, output, None if re.search(r"^Timeout \(", output, re.MULTILINE) else ended
+
+
+class _Drain:
+    """Reads what the child prints while something else is waited for."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        import threading
+
+        self._child = child
+        self._pieces: list[bytes] = []
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self._child.stdout is not None
+        while piece := self._child.stdout.read1():  # type: ignore[attr-defined]
+            self._pieces.append(piece)
+
+    def text(self) -> str:
+        # A process that the app started may hold the other end open for as long as it likes.
+        self._thread.join(2)
+        return b"".join(self._pieces).decode("utf-8", "replace")
+
+
+def _failed(failure: _Failure, app: str, shown: Callable[[str], str]) -> Fault:
+    file = shown(failure.file) if failure.file else None
+    text = _shown_paths(failure.text, app, shown).rstrip("\n")
+    if failure.syntax:
+        return Fault("DSL211", f"syntax error: {failure.message}", file, failure.line, PYTHON_NOTE, detail=text)
+    if failure.exit:
+        message = "the app ends the process while it is imported"
+        hint = 'put what a script does under if __name__ == "__main__":'
+        return Fault("DSL210", message, file, failure.line, hint, detail=text)
+    what = f"{failure.type}: {failure.message}" if failure.message else failure.type
+    hint = "the app is imported at build time, with its own modules and dependencies only"
+    if failure.type == "FileNotFoundError":
+        hint += "; name data files that stand beside a module in the setting include"
+    return Fault("DSL210", f"the app does not import: {what}", file, failure.line, hint, detail=text)
+
+
+def _hung(output: str, app: str, shown: Callable[[str], str], timeout: float) -> Fault:
+    frames = re.findall(r'File "([^"]+)", line (\d+)', output)
+    own = next(((file, int(line)) for file, line in frames if file.startswith(app)), None)
+    return Fault(
+        "DSL212",
+        f"the app was still being imported after {timeout:g} s",
+        shown(own[0]) if own else None,
+        own[1] if own else None,
+        hint="move waiting, servers and endless loops into functions; import-timeout is the setting for the limit",
+    )
+
+
+def _died(output: str, status: int) -> Fault:
+    return Fault("DSL210", f"the process that imported the app ended with status {status}", detail=output[-2000:])
+
+
+def _shown_paths(text: str, app: str, shown: Callable[[str], str]) -> str:
+    """A traceback with the app's paths as the user knows them."""
+    return re.sub(rf'"({re.escape(app)}[^"]*)"', lambda found: f'"{shown(found[1])}"', text)
+
+
+class _Reader:
+    """Turns the child's report into what this module offers."""
+
+    def __init__(self, shown: Callable[[str], str]) -> None:
+        self._shown = shown
+
+    def fault(self, given: Mapping[str, Any]) -> Fault:
+        file = self._shown(given["file"]) if given["file"] else None
+        return Fault(given["code"], given["message"], file, given["line"], given["hint"])
+
+    def module(self, name: str, given: Mapping[str, Any]) -> ScannedModule:
+        return ScannedModule(
+            name=name,
+            file=self._shown(given["file"]),
+            functions={each: self._function(each, name, found) for each, found in given["functions"].items()},
+            classes={each: self._class(each, name, found) for each, found in given["classes"].items()},
+            values=given["values"],
+        )
+
+    def _class(self, name: str, owner: str, given: Mapping[str, Any]) -> Class:
+        return Class(
+            name=name,
+            owner=owner,
+            module=given["module"],
+            qualname=given["qualname"],
+            bases=tuple(given["bases"]),
+            abstract=tuple(given["abstract"]),
+            export=self._mark(given["export"]) if given["export"] else None,
+            line=given["line"],
+            init=_parameters(given["init"]),
+            methods={each: self._function(each, owner, found) for each, found in given["methods"].items()},
+        )
+
+    def _function(self, name: str, owner: str, given: Mapping[str, Any]) -> Function:
+        return Function(
+            name=name,
+            owner=owner,
+            parameters=_parameters(given["parameters"]),
+            marks=tuple(self._mark(mark) for mark in given["marks"]),
+            is_async=given["async"],
+            may_be_async=given["async_inside"],
+            is_generator=given["generator"],
+            file=self._shown(given["file"]) if given["file"] else None,
+            line=given["line"],
+            kind=given.get("kind", "function"),
+            is_overridden=given.get("overridden", False),
+            defined=given.get("defined", ""),
+        )
+
+    def _mark(self, given: Mapping[str, Any]) -> MarkRecord:
+        return MarkRecord(given["kind"], given["word"], given["arguments"], self._shown(given["file"]), given["line"])
+
+
+def _parameters(given: Sequence[Mapping[str, Any]] | None) -> tuple[Parameter, ...] | None:
+    if given is None:
+        return None
+    return tuple(Parameter(each["name"], each["kind"], each["default"]) for each in given)

@@ -1,0 +1,129 @@
+"""Targets: host API profiles of Golem that a component can be built for.
+
+A target says which version of golem:api the component imports, what its host can do, and which servers run the
+result. A world that imports golem:api itself chooses the target; a chosen target that says otherwise is a fault. New
+targets are rows of `TARGETS`: nothing else asks for a target by its name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from durable_codegen.faults import BuildFailed, Fault
+
+if TYPE_CHECKING:
+    from durable_codegen.world import World
+
+__all__ = ["DEFAULT_TARGET", "TARGETS", "Target", "choose_target", "target_for_version", "target_named"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A host API profile; `series` is the part of golem:api's version that stands for it."""
+
+    name: str
+    version: str
+    series: str
+    has_jitter: bool
+    has_trap: bool
+    servers: str
+    #: Golem forgets the count of retries at each repeat of an atomic region.
+    forgets_retries: bool
+    #: Golem from 1.2.2 on fails a worker that replays a side effect of a persist-nothing region.
+    persist_nothing_changed: bool
+
+    @property
+    def host(self) -> str:
+        """The interface that is imported, as it is written in WIT."""
+        return f"golem:api/host@{self.version}"
+
+
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (
+        Target(
+            name="golem-1.0",
+            version="0.2.0",
+            series="0.2",
+            has_jitter=False,
+            has_trap=False,
+            servers="Golem 1.1.8 to 1.1.26",
+            forgets_retries=True,
+            persist_nothing_changed=False,
+        ),
+        Target(
+            name="golem-1.1",
+            version="1.1.0",
+            series="1.1",
+            has_jitter=True,
+            has_trap=False,
+            servers="Golem 1.1.8 to 1.2.x",
+            forgets_retries=True,
+            persist_nothing_changed=True,
+        ),
+    )
+}
+
+DEFAULT_TARGET = TARGETS["golem-1.0"]
+
+_SERIES = re.compile(r"(\d+\.\d+)\.\d+")
+
+
+def target_named(name: str) -> Target:
+    """The target of that name; an unknown one is a fault that lists them all."""
+    try:
+        return TARGETS[name]
+    except KeyError:
+        known = " and ".join(f"{target.name} ({target.servers})" for target in TARGETS.values())
+        raise BuildFailed([Fault("DSL106", f'there is no target "{name}"', hint=f"The targets are {known}.")]) from None
+
+
+def target_for_version(version: str) -> Target | None:
+    """The target whose components import that version of golem:api, if there is one."""
+    if (match := _SERIES.fullmatch(version)) is None:
+        return None
+    return next((target for target in TARGETS.values() if target.series == match[1]), None)
+
+
+def choose_target(world: World, requested: str | None) -> Target:
+    """The target of a build: what the world's own use of golem:api says, else what was asked for, else the default.
+
+    Exports alone, such as `golem:api/save-snapshot@1.1.0`, choose only where nothing was asked for: servers look for
+    them under every version that they know.
+    """
+    asked = None if requested is None else target_named(requested)
+    if world.golem_api is None:
+        exported = None if world.golem_api_exported is None else target_for_version(world.golem_api_exported)
+        return asked or exported or DEFAULT_TARGET
+    chosen = target_for_version(world.golem_api)
+    if chosen is None:
+        raise BuildFailed([_unknown_version(world, world.golem_api)])
+    if asked is not None and asked is not chosen:
+        raise BuildFailed([_conflict(world, world.golem_api, asked, chosen)])
+    return chosen
+
+
+def _unknown_version(world: World, version: str) -> Fault:
+    file, line = world.place_of_import("golem:api/")
+    known = ", ".join(f"{target.series}.x ({target.name})" for target in TARGETS.values())
+    return Fault(
+        "DSL107",
+        f"no target has golem:api@{version}, which the world {world.name} imports",
+        file,
+        line,
+        hint=f"The versions that can be built for are {known}.",
+    )
+
+
+def _conflict(world: World, version: str, asked: Target, chosen: Target) -> Fault:
+    file, line = world.place_of_import("golem:api/")
+    return Fault(
+        "DSL107",
+        f"the world {world.name} imports golem:api@{version}, which is the target {chosen.name}, not {asked.name}",
+        file,
+        line,
+        hint=f"Drop the target, or import golem:api/host@{asked.version} in the world, or drop the import: "
+        "the build adds what is needed.",
+    )

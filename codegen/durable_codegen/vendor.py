@@ -1,0 +1,213 @@
+"""The app's dependencies, for the guest: pure-Python packages, installed into a folder of their own.
+
+pip does the work, told to take what runs on any platform under the guest's Python. It judges environment markers by the
+Python that runs it, though, so what the guest needs beyond that is looked up in the installed metadata and fetched as
+well. Each list of requirements is installed once; the result is kept under the hash of the list. durable_dsl and wrapt
+are in every guest already (see `support`); empty stand-ins take their places here, so that pip neither fetches them nor
+takes requirements that contradict them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from importlib.metadata import Distribution, distributions, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from durable_codegen.faults import BuildFailed, Fault
+from durable_codegen.pip import Pip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+__all__ = ["GUEST_ENVIRONMENT", "Vendored", "vendor"]
+
+#: The environment of the guest, for markers: CPython 3.14 on WASI.
+GUEST_ENVIRONMENT: Mapping[str, str] = {
+    "implementation_name": "cpython",
+    "implementation_version": "3.14.0",
+    "os_name": "posix",
+    "platform_machine": "wasm32",
+    "platform_python_implementation": "CPython",
+    "platform_release": "",
+    "platform_system": "wasi",
+    "platform_version": "",
+    "python_full_version": "3.14.0",
+    "python_version": "3.14",
+    "sys_platform": "wasi",
+}
+
+_SUPPLIED = ("durable-dsl", "wrapt")
+_NATIVE = {".so", ".pyd", ".dylib", ".dll"}
+_KEY_FILE = ".durable-dsl-vendored"
+#: Raised when what a list of requirements leads to changes with this tool.
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Vendored:
+    """What was installed: the folder for the guest's path, and the packages in it with their versions."""
+
+    path: Path
+    packages: tuple[tuple[str, str], ...]
+    cached: bool
+
+
+def vendor(
+    requirements: Sequence[str],
+    into: Path,
+    cache: Path,
+    *,
+    constraints: Sequence[str] = (),
+    progress: Callable[[str], None] | None = None,
+) -> Vendored:
+    """Install the requirements, and all that they require, into the folder `into`.
+
+    Faults name what is to blame: packages without a wheel that runs in the guest, malformed requirements, a pip that
+    is not there, an index that does not answer.
+    """
+    wanted = _for_the_guest(requirements)
+    supplied = {name: version(name) for name in _SUPPLIED}
+    key = _key(wanted, constraints, supplied)
+    entry = cache / key
+    cached = entry.is_dir()
+    if not cached:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{key[:12]}-", dir=cache) as folder:
+            work = Path(folder)
+            target = work / "site"
+            target.mkdir()
+            if wanted:
+                stand_ins = [_stand_in(name, supplied[name], work) for name in _SUPPLIED]
+                pip = Pip(work, stand_ins, list(constraints), progress)
+                _install(pip, wanted, target)
+            _put(target, entry)
+    _copy(entry, into, key)
+    return Vendored(into, tuple(sorted((each.name, each.version) for each in _installed(entry))), cached)
+
+
+def _for_the_guest(requirements: Iterable[str]) -> list[str]:
+    """The requirements whose markers hold in the guest, without their markers."""
+    kept: list[str] = []
+    faults: list[Fault] = []
+    for text in requirements:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as error:
+            reason = str(error).partition("\n")[0]
+            faults.append(Fault("DSL304", f"not a requirement: {text!r} ({reason})"))
+            continue
+        if requirement.marker is None or requirement.marker.evaluate(dict(GUEST_ENVIRONMENT)):
+            requirement.marker = None
+            kept.append(str(requirement))
+    if faults:
+        raise BuildFailed(faults)
+    return sorted(set(kept))
+
+
+def _key(wanted: Sequence[str], constraints: Sequence[str], supplied: Mapping[str, str]) -> str:
+    content = [_FORMAT, GUEST_ENVIRONMENT["python_version"], wanted, sorted(constraints), supplied]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _install(pip: Pip, wanted: list[str], target: Path) -> None:
+    """Install into `target`, until what the guest's markers ask for is there."""
+    asked = list(wanted)
+    while True:
+        pip.install(asked, target)
+        missing = _missing(wanted, target)
+        if not missing:
+            break
+        if set(missing) <= set(asked):
+            raise BuildFailed([Fault("DSL303", f"pip does not install {', '.join(missing)}")])
+        asked = sorted({*asked, *missing})
+    for each in _installed(target):
+        if native := sorted(str(file) for file in each.files or () if Path(file).suffix in _NATIVE):
+            raise BuildFailed([_native_inside(each, native[0])])
+
+
+def _missing(wanted: Iterable[str], target: Path) -> list[str]:
+    """What the guest needs by the metadata of what is installed, and what is not there."""
+    present = {canonicalize_name(each.name): each for each in _installed(target)}
+    missing: set[str] = set()
+    seen: set[tuple[str, str]] = set()
+    waiting = [Requirement(text) for text in wanted]
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if name in _SUPPLIED:
+            continue
+        if name not in present:
+            missing.add(str(requirement))
+            continue
+        for extra in ("", *sorted(requirement.extras)):
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                waiting += _requires(present[name], extra)
+    return sorted(missing)
+
+
+def _requires(distribution: Distribution, extra: str) -> list[Requirement]:
+    found = []
+    for text in distribution.requires or ():
+        requirement = Requirement(text)
+        if requirement.marker is None or requirement.marker.evaluate({**GUEST_ENVIRONMENT, "extra": extra}):
+            requirement.marker = None
+            found.append(requirement)
+    return found
+
+
+def _installed(folder: Path) -> list[Distribution]:
+    return list(distributions(path=[str(folder)]))
+
+
+def _put(target: Path, entry: Path) -> None:
+    """Keep what was installed. Somebody else may have done so meanwhile, which is as good."""
+    shutil.rmtree(target / "bin", ignore_errors=True)
+    for name in _SUPPLIED:
+        for info in target.glob(f"{name.replace('-', '_')}-*.dist-info"):
+            shutil.rmtree(info)
+    try:
+        target.rename(entry)
+    except OSError:
+        if not entry.is_dir():
+            raise
+
+
+def _copy(entry: Path, into: Path, key: str) -> None:
+    stamp = into / _KEY_FILE
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == key:
+        return
+    if into.exists():
+        shutil.rmtree(into)
+    shutil.copytree(entry, into)
+    stamp.write_text(key, encoding="utf-8")
+
+
+def _stand_in(name: str, number: str, folder: Path) -> str:
+    """A wheel with nothing in it, as a requirement that pip takes before any other of that name."""
+    stem = f"{name.replace('-', '_')}-{number}"
+    info = f"{stem}.dist-info"
+    wheel = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "".join(f"{info}/{file},,\n" for file in ("METADATA", "WHEEL", "RECORD")))
+    return f"{name} @ {wheel.resolve().as_uri()}"
+
+
+def _native_inside(distribution: Distribution, file: str) -> Fault:
+    return Fault(
+        "DSL302",
+        f"{distribution.name} {distribution.version} holds native code: {os.fspath(file)}",
+        hint=f"Only Python runs in the guest. Look for a pure-Python package in place of {distribution.name}.",
+    )

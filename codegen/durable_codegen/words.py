@@ -1,0 +1,103 @@
+"""Which functions of golem:api/host a component needs: those of the words in use, and those it calls by hand.
+
+Everything that the component does not need is trimmed from the interface, because componentize-py turns each function
+of an imported interface into an import. So a use that cannot be made out for certain counts.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+from durable_codegen.modules import Module, Root, parse
+from durable_codegen.usage import WORDS, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["HostWords", "by_hand", "words_in_use", "words_of_vendored"]
+
+#: Names of functions of golem:api/host, as in WIT.
+HostWords: TypeAlias = frozenset[str]
+
+
+def words_in_use(modules: Iterable[Module]) -> HostWords:
+    """The host functions that the DSL's words in these modules need."""
+    words = {word for module in modules for word in Usage(module).words()}
+    return frozenset(function for word in words for function in WORDS[word])
+
+
+def words_of_vendored(folder: Path) -> HostWords:
+    """The same for all modules of the vendored packages; most never mention the package and are not parsed."""
+    modules = []
+    root = Root(folder, "vendored")
+    for path in sorted(folder.rglob("*.py")):
+        if b"durable_dsl" in path.read_bytes():
+            name = ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
+            module = parse(name, path, root, is_package=path.name == "__init__.py")
+            if isinstance(module, Module):
+                modules.append(module)
+    return words_in_use(modules)
+
+
+def by_hand(modules: Iterable[Module], functions: Iterable[str]) -> HostWords:
+    """Which of golem:api/host's `functions` the modules may call themselves, through their bindings.
+
+    A function is in if its Python name appears anywhere as a name, an attribute or a text. A star import from the
+    interface, and a computed attribute of it, take in all of them.
+    """
+    known = {_snake(name): name for name in functions} | {_camel(name): name for name in functions}
+    found: set[str] = set()
+    for module in modules:
+        hosts = {
+            local
+            for each in module.imports
+            for local, target in each.bound
+            if _is_host(target) or (local == "*" and _is_host(each.module))
+        }
+        if "*" in hosts:
+            return frozenset(known.values())
+        for node in ast.walk(module.tree):
+            if _computed(node, hosts):
+                return frozenset(known.values())
+            found.update(known[name] for name in _names(node) if name in known)
+    return frozenset(found)
+
+
+def _names(node: ast.AST) -> tuple[str, ...]:
+    if isinstance(node, ast.Name):
+        return (node.id,)
+    if isinstance(node, ast.Attribute):
+        return (node.attr,)
+    if isinstance(node, ast.alias):
+        return (node.name.rpartition(".")[2],)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return (node.value,)
+    return ()
+
+
+def _is_host(module: str) -> bool:
+    """Whether a module may be the bindings of golem:api/host: its name depends on what else the world imports."""
+    return re.search(r"\.imports\.(\w*_)?host(_\w*)?$", module) is not None
+
+
+def _computed(node: ast.AST, hosts: set[str]) -> bool:
+    """Whether `node` takes an attribute of the interface by a name that is only known when it runs."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) >= 1):
+        return False
+    base = ast.unparse(node.args[0])
+    if base not in hosts and not _is_host(base):
+        return False
+    if node.func.id == "getattr":
+        return len(node.args) < 2 or not isinstance(node.args[1], ast.Constant)
+    return node.func.id in {"vars", "dir"}
+
+
+def _snake(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("-"))

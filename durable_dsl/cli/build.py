@@ -1,0 +1,187 @@
+"""`durable-dsl build`: compile decorated functions into a WebAssembly component.
+
+stdout holds the result (the table of exports and their regions, or JSON); progress, warnings and faults go to stderr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from durable_dsl.cli import console
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Iterator
+
+    from durable_codegen.faults import Fault
+    from durable_codegen.report import Result
+
+#: Flag → setting.
+_FLAGS = {
+    "app": "app",
+    "wit": "wit",
+    "world": "world",
+    "target": "target",
+    "output": "output",
+    "name": "name",
+    "world_module": "world-module",
+    "requirements": "requirements",
+}
+
+_DOING = {
+    "vendor": "installing dependencies for the guest",
+    "wit": "reading the world",
+    "scan": "importing the app",
+    "plan": "matching exports",
+    "emit": "writing the wrapper",
+    "componentize": "making the component",
+    "report": "finishing",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of the verb; each but the last five can also be a setting or a variable."""
+    add_input_options(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", help="where the component goes (default: NAME.wasm)")
+    parser.add_argument("--name", help="the component's name (default: the app's)")
+    parser.add_argument("--emit", metavar="DIR", help="write wrapper, world and bindings into DIR and stop")
+    parser.add_argument("--force", action="store_true", help="build even if nothing has changed")
+    parser.add_argument("--json", action="store_true", help="print the result, or the faults, as JSON")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show stages, their times and what the app prints")
+
+
+def add_input_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say what is built; `bindings` has them too."""
+    parser.add_argument("app", nargs="?", metavar="APP", help="module file or package folder (default: the project's)")
+    parser.add_argument("--wit", metavar="PATH", help="WIT file or folder (default: wit/ beside the app)")
+    parser.add_argument("--world", metavar="NAME", help="the world to build, where the WIT has several")
+    parser.add_argument("--target", metavar="TARGET", help="golem-1.0 (default) or golem-1.1")
+    parser.add_argument("--world-module", metavar="NAME", help="what the bindings are called (default: wit_world)")
+    parser.add_argument("--requirements", metavar="FILE", help="the app's dependencies (default: those of the project)")
+
+
+def flags_of(arguments: argparse.Namespace) -> dict[str, object]:
+    """The settings that were given as flags."""
+    return {setting: getattr(arguments, flag, None) for flag, setting in _FLAGS.items()}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Build, and say what was built or what is wrong."""
+    from durable_codegen.build import build, emit_only
+    from durable_codegen.config import resolve
+    from durable_codegen.faults import BuildFailed
+
+    begin = time.perf_counter()
+    try:
+        settings = resolve(flags_of(arguments))
+        with _progress(verbose=arguments.verbose, quiet=arguments.json) as progress:
+            if arguments.emit is not None:
+                faults = emit_only(settings, Path(arguments.emit), progress=progress)
+                report_faults(faults)
+                return _emitted(arguments)
+            result = build(settings, progress=progress, force=arguments.force)
+    except BuildFailed as failed:
+        return _failed(failed.faults, time.perf_counter() - begin, as_json=arguments.json)
+    if arguments.json:
+        _print_json(result)
+    else:
+        _print(result, verbose=arguments.verbose)
+    return console.OK
+
+
+def report_faults(faults: Iterable[Fault]) -> None:
+    """Print faults on stderr, if there are any."""
+    from durable_codegen.faults import render
+
+    text = render(faults, color=console.color_enabled(sys.stderr))
+    if text:
+        console.note(text)
+
+
+def _failed(faults: tuple[Fault, ...], seconds: float, *, as_json: bool) -> int:
+    if as_json:
+        from durable_codegen.report import result_json
+
+        console.print_json(result_json(None, (), None, seconds, faults, cached=False))
+        return console.FAULT
+    report_faults(faults)
+    errors = sum(fault.severity == "error" for fault in faults)
+    console.note(f"{errors} fault{'' if errors == 1 else 's'}; nothing was built")
+    return console.FAULT
+
+
+def _emitted(arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        console.print_json({"emitted": arguments.emit})
+    else:
+        console.out(f"{Path(arguments.emit) / 'durable_wrapper.py'}")
+    return console.OK
+
+
+def _print_json(result: Result) -> None:
+    from durable_codegen.report import result_json
+
+    exports = result.exports
+    output = str(_shown(result.output))
+    console.print_json(result_json(output, exports, result.size, result.seconds, result.faults, cached=result.cached))
+
+
+def _print(result: Result, *, verbose: bool) -> None:
+    from durable_codegen.report import table_rows
+
+    report_faults(result.faults)
+    if verbose:
+        if result.printed:
+            console.note(result.printed.rstrip("\n"))
+        for name, seconds in result.stages:
+            console.note(f"{name:<13}{seconds:6.2f} s")
+    console.out(console.table(table_rows(result.exports), ("export", "regions", "source")))
+    state = "unchanged" if result.cached else f"{result.seconds:.1f} s"
+    console.out(f"\n{_shown(result.output)}  {result.size / 1e6:.1f} MB  {result.target}  {state}")
+
+
+def _shown(path: Path) -> Path:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+@contextlib.contextmanager
+def _progress(*, verbose: bool, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show the stage under way: live on a terminal, as lines with --verbose, else not at all."""
+    if verbose:
+        yield lambda stage: console.note(f"{_DOING[stage]} …")
+    elif quiet or not console.is_terminal(sys.stderr):
+        yield lambda _stage: None
+    else:
+        live = _Live()
+        try:
+            yield live.show
+        finally:
+            live.stop()
+
+
+class _Live:
+    """A spinner with the stage's name, from the first stage on: an unchanged build has none, and imports no rich."""
+
+    def __init__(self) -> None:
+        self._stop: Callable[[], None] | None = None
+        self._update: Callable[[str], None] | None = None
+
+    def show(self, stage: str) -> None:
+        if self._update is None:
+            from rich.console import Console
+
+            status = Console(stderr=True).status(_DOING[stage])
+            status.start()
+            self._update, self._stop = status.update, status.stop
+        else:
+            self._update(_DOING[stage])
+
+    def stop(self) -> None:
+        if self._stop is not None:
+            self._stop()

@@ -1,0 +1,82 @@
+"""`durable-dsl inspect`: a component's exports with their signatures and regions, its target and its imports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from durable_dsl.cli import console
+from durable_dsl.cli.data import add_json_option
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("component", metavar="COMPONENT", help="the component file (.wasm)")
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from durable_dsl.engine.errors import EngineError
+
+    path = Path(arguments.component)
+    if not path.is_file():
+        raise console.CommandError(f"there is no file {arguments.component}")
+    try:
+        facts = _facts(path)
+    except EngineError as error:
+        raise console.CommandError(str(error)) from error
+    if arguments.json:
+        console.print_json(facts)
+    else:
+        console.out(_text(facts))
+    return console.OK
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    from durable_dsl.cli.run import _compiling
+    from durable_dsl.engine.cache import user_cache
+    from durable_dsl.engine.component import load
+    from durable_dsl.engine.loading import build_facts
+
+    component = load(path, user_cache(), while_compiling=_compiling)
+    built = build_facts(component)
+    marked = {export["name"]: export for export in (built or {}).get("exports", [])}
+    return {
+        "target": None if built is None else built.get("target"),
+        "exports": [
+            {
+                "name": export.name,
+                "signature": export.signature,
+                "regions": [_region(region) for region in marked.get(_plain(export.name), {}).get("regions", [])],
+            }
+            for export in component.exports
+        ],
+        "imports": [imported.id for imported in component.imports],
+    }
+
+
+def _plain(name: str) -> str:
+    return name
+
+
+def _region(region: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": region["kind"],
+        "file": region.get("file"),
+        "line": region.get("line"),
+        "arguments": region.get("arguments", {}),
+    }
+
+
+def _text(facts: dict[str, Any]) -> str:
+    lines = [f"target   {facts['target'] or 'none (not built by durable-dsl)'}", "", "exports"]
+    for export in facts["exports"]:
+        interface, _, _function = export["name"].rpartition("#")
+        where = f"{interface}#" if interface else ""
+        lines.append(f"  {where}{export['signature']}")
+        for region in export["regions"]:
+            said = ", ".join(f"{name}={value}" for name, value in region["arguments"].items())
+            lines.append(f"      @{region['kind']}({said})  {region['file']}:{region['line']}")
+    return "\n".join([*lines, "", "imports", *(f"  {name}" for name in facts["imports"])])

@@ -1,0 +1,175 @@
+"""`durable-dsl run`: call an export of a component as a durable worker, and print its result.
+
+The result, as JSON, is all that goes to stdout. What the guest writes goes to stderr as it writes it. The same
+command with the same worker and idempotency key finishes an invocation that was cut short, or repeats its result.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from durable_dsl.cli import console
+from durable_dsl.cli.data import add_data_option, add_json_option, invocation_failed, opened
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from durable_dsl.engine.api import Engine
+    from durable_dsl.engine.component import Export
+    from durable_dsl.engine.worker import Worker
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("component", metavar="COMPONENT", help="the component file (.wasm)")
+    parser.add_argument(
+        "export",
+        metavar="EXPORT",
+        help="the function, as `place` or `orders#place`; `durable-dsl inspect COMPONENT` lists them",
+    )
+    parser.add_argument(
+        "arguments",
+        metavar="ARG",
+        nargs="*",
+        help="one JSON value per parameter; plain text for strings; @FILE reads a file, - reads stdin",
+    )
+    parser.add_argument("--worker", metavar="NAME", help="the worker to call (default: a new one)")
+    add_data_option(parser)
+    parser.add_argument(
+        "--env",
+        metavar="K=V",
+        action="append",
+        default=[],
+        type=_assignment,
+        help="an environment variable for a new worker; may be repeated",
+    )
+    parser.add_argument("--idempotency-key", metavar="KEY", help="names this invocation: the same key never runs twice")
+    parser.add_argument("--fresh", action="store_true", help="delete the worker first, with its history")
+    parser.add_argument("--max-memory", metavar="SIZE", type=_size, help="most memory of an instance, as 256M")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=float, help="longest time of an invocation (slows guests by a fifth)"
+    )
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    options = {
+        "env": dict(arguments.env),
+        "max_memory": arguments.max_memory,
+        "timeout": arguments.timeout,
+        "output": _show,
+        "while_compiling": _compiling,
+    }
+    with opened(arguments, **options) as engine:
+        worker, export, values = _prepare(engine, arguments)
+        return _invoke(worker, export, values, arguments)
+
+
+def _prepare(engine: Engine, arguments: argparse.Namespace) -> tuple[Worker, Export, list[object]]:
+    """Everything that can be wrong with the request is found here, before anything is written."""
+    from durable_dsl.engine.json_form import arguments as parsed
+
+    path = Path(arguments.component)
+    if not path.is_file():
+        raise console.CommandError(f"there is no file {arguments.component}")
+    component = engine.load(path)
+    export = component.resolve(arguments.export)
+    values = parsed(arguments.arguments, export, _read)
+    if arguments.fresh and arguments.worker is not None:
+        engine.delete_worker(arguments.worker)
+    worker = engine.worker(arguments.worker, component)
+    if arguments.worker is None and not arguments.json:
+        console.note(f"worker {worker.name}")
+    return worker, export, values
+
+
+def _invoke(worker: Worker, export: Export, values: list[object], arguments: argparse.Namespace) -> int:
+    from durable_dsl.engine.errors import InvocationError
+    from durable_dsl.engine.json_form import result_json
+
+    key = arguments.idempotency_key or str(uuid.uuid4())
+    about = {"worker": worker.name, "idempotency_key": key}
+    try:
+        value = worker.begin(export, values, idempotency_key=key).wait()
+    except InvocationError as error:
+        if arguments.json:
+            console.print_json(
+                {
+                    "error": error.as_json(),
+                    **about,
+                    "status": error.status,
+                    "oplog_index": worker.oplog_index,
+                }
+            )
+            return console.GUEST_FAILED
+        raise invocation_failed(error, worker.name) from error
+    result = result_json(value, export)
+    if arguments.json:
+        console.print_json({"result": result, **about, "status": worker.status, "oplog_index": worker.oplog_index})
+    elif export.type.result is not None:
+        console.out(_compact(result))
+    return console.OK
+
+
+def _compact(value: object) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _show(_level: str, data: bytes) -> None:
+    """Guest output, unchanged and at once; stdout is for the result alone."""
+    sys.stderr.buffer.write(data)
+    sys.stderr.buffer.flush()
+
+
+def _read(name: str) -> str:
+    """The text that an argument names: `-` is stdin."""
+    if name == "-":
+        return sys.stdin.read()
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise console.CommandError(f"cannot read {name}: {error.strerror}") from error
+
+
+@contextmanager
+def _compiling(path: Path) -> Iterator[None]:
+    """Say that the seconds now are for compiling, once per build of a component."""
+    if not console.is_terminal(sys.stderr):
+        yield
+        return
+    from rich.console import Console
+
+    started = time.monotonic()
+    screen = Console(stderr=True)
+    with screen.status(f"compiling {path.name} (once per build)"):
+        yield
+    screen.print(f"compiled {path.name} in {time.monotonic() - started:.1f} s")
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    import argparse
+
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r}")
+    return name, value
+
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def _size(text: str) -> Any:
+    import argparse
+    import re
+
+    found = re.fullmatch(r"(\d+)([KMG]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected a size such as 256M, got {text!r}")
+    return int(found[1]) * _UNITS[found[2].upper()]
