@@ -54,9 +54,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="show stages, their times and what the app prints")
 
 
-def add_input_options(parser: argparse.ArgumentParser) -> None:
+def add_input_options(parser: argparse.ArgumentParser, *, positional: bool = True) -> None:
     """The options that say what is built; `bindings` has them too."""
-    parser.add_argument("app", nargs="?", metavar="APP", help="module file or package folder (default: the project's)")
+    app = "module file or package folder (default: the project's)"
+    if positional:
+        parser.add_argument("app", nargs="?", metavar="APP", help=app)
+    else:
+        parser.add_argument("--app", metavar="APP", help=app)
     parser.add_argument("--wit", metavar="PATH", help="WIT file or folder (default: wit/ beside the app)")
     parser.add_argument("--world", metavar="NAME", help="the world to build, where the WIT has several")
     parser.add_argument("--target", metavar="TARGET", help="golem-1.0 (default) or golem-1.1")
@@ -133,7 +137,8 @@ def _print_json(result: Result) -> None:
 def _print(result: Result, *, verbose: bool) -> None:
     from durable_codegen.report import table_rows
 
-    report_faults(result.faults)
+    # Notes are for those who build; an unchanged build has said them before.
+    report_faults(fault for fault in result.faults if not (result.cached and fault.severity == "note"))
     if verbose:
         if result.printed:
             console.note(result.printed.rstrip("\n"))

@@ -21,7 +21,12 @@ TARGET = Path(__file__).parents[2] / "codegen" / "durable_codegen" / "guest_stdl
 WIT = "package probe:probe; world probe { export go: func(); }"
 
 GUEST = r"""
-import ast, importlib, json, os, pkgutil, sys
+# What durable_dsl and wrapt import is loaded in every guest.
+import contextlib, dataclasses, enum, functools, inspect, linecache, re, sys, traceback, typing, warnings, weakref
+
+started = sorted(sys.modules)
+
+import ast, importlib, json, os, pkgutil
 
 # Developer tools and jokes: importing them opens windows, browsers or nothing worth having in a component.
 SKIPPED = {"__main__", "antigravity", "ensurepip", "idlelib", "test", "this", "turtledemo"}
@@ -81,7 +86,8 @@ for name in sorted(present):
             late[name] = sorted(found)
 
 with open("/0/found.json", "w") as file:
-    json.dump({"python": sys.version.split()[0], "present": present, "missing": missing, "late": late}, file)
+    found = {"python": sys.version.split()[0], "started": [name for name in started if name in known]}
+    json.dump({**found, "present": present, "missing": missing, "late": late}, file)
 
 
 class WitWorld:

@@ -23,6 +23,7 @@ _DEPENDENCIES = {
         "golem-api-0.2", "golem-rpc-0.1", "wasi-blobstore", "wasi-cli", "wasi-clocks", "wasi-filesystem",
         "wasi-http", "wasi-io", "wasi-keyvalue", "wasi-logging", "wasi-random", "wasi-sockets",
     ),
+    "ledger": ("golem-api-0.2", "golem-rpc-0.1", "wasi-clocks", "wasi-io"),
     "shop": ("golem-api-1.1", "golem-rpc-0.1", "wasi-clocks", "wasi-io"),
 }  # fmt: skip
 

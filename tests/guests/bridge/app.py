@@ -27,11 +27,12 @@ for _name in (
     setattr(Shapes, _name, _echo(getattr(shapes, _name)))
 
 
-class Visits:
-    kept = []
+KEPT = []
 
+
+class Visits:
     def keep(self, c):
-        Visits.kept.append(c)
+        KEPT.append(c)
         return c.next()
 
     def look(self, c):
@@ -74,7 +75,7 @@ class Probe:
             return self.crash(how)
         try:
             tools.fail(how)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             return f"caught {error!r}"
         return "went on"
 

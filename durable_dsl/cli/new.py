@@ -1,0 +1,39 @@
+"""`durable-dsl new NAME`: start a small project that builds, runs and tests at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from durable_dsl.cli import console
+from durable_dsl.cli.build import report_faults
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The name, and optionally another folder."""
+    parser.add_argument("name", metavar="NAME", help="the project's name, and its folder's")
+    parser.add_argument("--into", metavar="DIR", help="the folder to write to (default: NAME)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the project with its bindings, and say what to do next."""
+    from durable_codegen.build import write_bindings
+    from durable_codegen.config import resolve
+    from durable_codegen.faults import BuildFailed
+    from durable_codegen.project import create
+
+    folder = Path(arguments.into or arguments.name)
+    try:
+        files = create(arguments.name, folder)
+        settings = resolve({}, environment={}, folder=folder)
+        write_bindings(settings, settings.root / ".durable" / "bindings")
+    except BuildFailed as failed:
+        report_faults(failed.faults)
+        return console.FAULT
+    for file in files:
+        console.out(str(folder / file))
+    console.note(f"\nnext:\n  cd {folder}\n  durable-dsl build\n  pytest")
+    return console.OK

@@ -1,0 +1,249 @@
+"""The engine's Python API: open a data directory, load components, call their exports as durable workers.
+
+    with Engine.open(".durable") as engine:
+        component = engine.load("orders.wasm")
+        worker = engine.worker("order-17", component)
+        worker.invoke("place", {"id": "17", "total": 42})
+
+Several workers may be called from several threads at the same time. A second process that uses a worker at the same
+time gets a `LeaseError`; when the first one ends, in whatever way, the worker is free.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from durable_dsl.engine import promises, watcher
+from durable_dsl.engine.cache import user_cache
+from durable_dsl.engine.catalogue import Catalogue, WorkerRow
+from durable_dsl.engine.clock import Clock, SystemClock
+from durable_dsl.engine.component import Component, load
+from durable_dsl.engine.errors import StoreError, UsageError
+from durable_dsl.engine.lease import Lease
+from durable_dsl.engine.loading import LoadedComponent, build_facts, name_of
+from durable_dsl.engine.oplog.entries import Create
+from durable_dsl.engine.oplog.store import Store
+from durable_dsl.engine.output import Sink
+from durable_dsl.engine.watcher import Watcher
+from durable_dsl.engine.worker import Worker
+
+Progress = Callable[[Path], AbstractContextManager[object]]
+
+
+class Engine:
+    """An open data directory. Grants nothing to guests that is not given here."""
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        env: Mapping[str, str],
+        max_memory: int | None,
+        timeout: float | None,
+        clock: Clock,
+        output: Sink,
+        while_compiling: Progress | None,
+    ) -> None:
+        self.data = data
+        self.env = dict(env)
+        self.max_memory = max_memory
+        self.timeout = timeout
+        self.clock = clock
+        self.leases = data / "leases"
+        self._cache = user_cache()
+        self.output = output
+        self._while_compiling = while_compiling
+        self._lock = threading.Lock()
+        self._loaded: dict[str, LoadedComponent] = {}
+        self._builds: dict[tuple[str, int], LoadedComponent] = {}
+        self._workers: dict[int, Worker] = {}
+        self._watcher: Watcher | None = None
+        try:
+            data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(str(data), error.strerror or str(error)) from error
+        self.store = Store(data)
+        self.catalogue = Catalogue(self.store, data)
+
+    @classmethod
+    def open(
+        cls,
+        data: str | os.PathLike[str] = ".durable",
+        *,
+        env: Mapping[str, str] | None = None,
+        max_memory: int | None = None,
+        timeout: float | None = None,
+        clock: Clock | None = None,
+        output: Sink | None = None,
+        while_compiling: Progress | None = None,
+    ) -> Self:
+        """Open or create a data directory.
+
+        `env` is what new workers see as environment. `max_memory` bounds each instance (bytes), `timeout` each
+        invocation (seconds). `output(level, data)` gets what guests write; by default it goes to stderr.
+        """
+        return cls(
+            Path(data),
+            env=env or {},
+            max_memory=max_memory,
+            timeout=timeout,
+            clock=clock or SystemClock(),
+            output=output or _to_stderr,
+            while_compiling=while_compiling,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all workers and the file. What runs in other threads is ended as by a crash."""
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+        self.store.close()
+
+    # Components
+
+    def load(self, path: str | os.PathLike[str]) -> LoadedComponent:
+        """Load a component file, and keep a copy of it in the data directory."""
+        component = self._compile(Path(path))
+        with self._lock:
+            known = self._loaded.get(component.hash)
+        if known is not None:
+            return known
+        name = name_of(component.path, build_facts(component))
+        size = component.path.stat().st_size
+        build = self.catalogue.register(name, component.path, component.hash, size, self.clock.now())
+        return self._remember(LoadedComponent(component, build))
+
+    def component_of(self, name: str, version: int) -> LoadedComponent:
+        """A build that the data directory has."""
+        with self._lock:
+            known = self._builds.get((name, version))
+        if known is not None:
+            return known
+        build = self.catalogue.build(name, version)
+        return self._remember(LoadedComponent(self._compile(build.path), build))
+
+    def _compile(self, path: Path) -> Component:
+        return load(
+            path,
+            self._cache,
+            interruptible=self.timeout is not None,
+            while_compiling=self._while_compiling,
+        )
+
+    def _remember(self, loaded: LoadedComponent) -> LoadedComponent:
+        with self._lock:
+            self._loaded[loaded.hash] = loaded
+            return self._builds.setdefault((loaded.name, loaded.version), loaded)
+
+    # Workers
+
+    def worker(self, name: str | None = None, component: LoadedComponent | None = None) -> Worker:
+        """The worker of that name, made if need be; without a name a new one with a generated name.
+
+        A worker that is on another build of its component is moved to the one given, by replaying its history on it;
+        raises UpdateRefused where that does something else, and the worker stays as it is.
+        """
+        row = self.catalogue.worker(name) if name is not None else None
+        if row is None:
+            if component is None:
+                raise UsageError(f"there is no worker {name!r} in {self.data}", "give a component to make it")
+            name = name or f"{component.name}-{uuid.uuid4().hex[:8]}"
+            created = Create(component.name, component.version, env=tuple(self.env.items()))
+            row = self.catalogue.create_worker(name, created, self.clock.now())
+        if component is not None and row.component != component.name:
+            raise UsageError(
+                f"worker {row.name!r} belongs to component {row.component!r}, not {component.name!r}",
+                "use another worker name",
+            )
+        worker = self._worker_of(row)
+        if component is not None and worker.version != component.version:
+            worker.update(component)
+        return worker
+
+    def workers(self) -> list[Worker]:
+        """All workers of the data directory, by name."""
+        return [self._worker_of(row) for row in self.catalogue.workers()]
+
+    def delete_worker(self, name: str) -> bool:
+        """Delete a worker with its whole history; False if there is none. One that another process runs is refused."""
+        row = self.catalogue.worker(name)
+        if row is None:
+            return False
+        with self._lock:
+            worker = self._workers.pop(row.id, None)
+        if worker is not None:
+            worker.close()
+        lease = Lease(self.leases, row.id, name)
+        try:
+            self.catalogue.delete_worker(row.id)
+        finally:
+            lease.close()
+        return True
+
+    def _worker_of(self, row: WorkerRow) -> Worker:
+        with self._lock:
+            return self._workers.setdefault(row.id, Worker(self, row))
+
+    def complete_promise(self, worker: str, index: int, data: bytes) -> bool:
+        """Give the promise that `worker` made at `index` its value; False if it has one. Wakes who awaits it."""
+        row = self.catalogue.worker(worker)
+        if row is None:
+            raise UsageError(f"there is no worker {worker!r} in {self.data}")
+        done = self.store.transaction(
+            lambda connection: promises.complete(connection, row.id, worker, index, data)
+        )
+        if done:
+            self.wake(worker)
+        return done
+
+    # What workers and those who steer them ask
+
+    def new_key(self) -> str:
+        """A key for an invocation whose caller gave none."""
+        return str(uuid.uuid4())
+
+    def wake(self, name: str) -> None:
+        """Let a worker look whether what it waits for has come; one that nobody runs is resumed here."""
+        row = self.catalogue.worker(name)
+        worker = None if row is None else self._worker_of(row)
+        if worker is not None and not worker.wake() and worker.status == "suspended":
+            worker.resume_in_background()
+
+    def running(self, worker: int) -> Worker | None:
+        """The worker with this id, if a thread of this process is in it."""
+        found = self._workers.get(worker)
+        return found if found is not None and found.running else None
+
+    def ask(self, worker: int, action: str) -> None:
+        """Ask the process that runs `worker` for something."""
+        watcher.ask(self, worker, action)
+
+    def watch(self) -> None:
+        """Listen to what other processes ask from now on."""
+        with self._lock:
+            if self._watcher is None:
+                self._watcher = Watcher(self)
+
+
+def _to_stderr(_level: str, data: bytes) -> None:
+    sys.stderr.write(data.decode("utf-8", "replace"))
+    sys.stderr.flush()

@@ -1,0 +1,40 @@
+"""The road between CPython and a guest: imports implemented in Python, exports called from Python.
+
+What to use: build one `ImportSet` per component, then any number of `Instance`s with it, on any threads.
+
+    imports = ImportSet(component, lookup)
+    with Instance(imports, host, max_memory=256 << 20) as instance:
+        instance.call(component.resolve("orders#place"), [order])
+
+Decisions: wasmtime-py's linker and conversions are not used. They rebuild the function's type at each call, cannot
+tell cases of a variant with equal payload types apart, convert bytes one by one and keep an escaped exception in a
+module global. Values cross in the Python form (see `values`).
+"""
+
+from __future__ import annotations
+
+from durable_dsl.engine.bridge_calls import Instance
+from durable_dsl.engine.bridge_errors import (
+    ComponentFault,
+    GuestTrap,
+    HostTrap,
+    ImplementationFault,
+    InstanceUnusable,
+    MissingImports,
+    UnknownExport,
+)
+from durable_dsl.engine.bridge_imports import ImportSet
+from durable_dsl.engine.types import GuestResource
+
+__all__ = [
+    "ComponentFault",
+    "GuestResource",
+    "GuestTrap",
+    "HostTrap",
+    "ImplementationFault",
+    "ImportSet",
+    "Instance",
+    "InstanceUnusable",
+    "MissingImports",
+    "UnknownExport",
+]

@@ -1,0 +1,155 @@
+"""What a data directory holds: components by name and content hash, and workers by name.
+
+A component's UUID is derived from its name, so that the same component has the same UUID everywhere. Its builds get
+versions 0, 1, 2 … in order of first use here, and their files are kept, by hash: a worker can always be recovered.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from durable_dsl.engine.errors import StoreError, UsageError
+from durable_dsl.engine.oplog.entries import Create
+from durable_dsl.engine.oplog.store import Store
+
+_NAMESPACE = uuid.UUID("9b1c2c86-7a4d-5a0e-8f0b-3c1d8a4f6e10")
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One build of a component, as the data directory knows it."""
+
+    component: str
+    component_id: str
+    version: int
+    hash: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    id: int
+    name: str
+    component: str
+
+
+def component_id_of(name: str) -> str:
+    return str(uuid.uuid5(_NAMESPACE, name))
+
+
+class Catalogue:
+    """Components and workers of one data directory."""
+
+    def __init__(self, store: Store, directory: Path) -> None:
+        self._store = store
+        self._files = directory / "components"
+
+    # Components
+
+    def register(self, name: str, source: Path, content_hash: str, size: int, now: int) -> Build:
+        """The build with this content; a new one is copied into the directory and gets the next version."""
+        known = self._find(name, content_hash)
+        if known is not None and known.path.exists():
+            return known
+        path = self._path(content_hash)
+        if not path.exists():
+            _copy(source, path)
+        component = component_id_of(name)
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR IGNORE INTO component VALUES (?, ?)", (component, name))
+            connection.execute(
+                "INSERT OR IGNORE INTO build SELECT ?, coalesce(max(version) + 1, 0), ?, ?, ? FROM build"
+                " WHERE component = ?",
+                (component, content_hash, size, now, component),
+            )
+
+        self._store.transaction(work)
+        found = self._find(name, content_hash)
+        assert found is not None
+        return found
+
+    def build(self, name: str, version: int) -> Build:
+        row = self._store.read_one(
+            "SELECT hash FROM build WHERE component = ? AND version = ?", (component_id_of(name), version)
+        )
+        if row is None:
+            raise UsageError(f"component {name!r} has no version {version} in this data directory")
+        return Build(name, component_id_of(name), version, row[0], self._path(row[0]))
+
+    def latest(self, name: str) -> Build | None:
+        row = self._store.read_one("SELECT max(version) FROM build WHERE component = ?", (component_id_of(name),))
+        return None if row is None or row[0] is None else self.build(name, row[0])
+
+    def name_of(self, component_id: str) -> str | None:
+        row = self._store.read_one("SELECT name FROM component WHERE id = ?", (component_id,))
+        return None if row is None else str(row[0])
+
+    def _find(self, name: str, content_hash: str) -> Build | None:
+        row = self._store.read_one(
+            "SELECT version FROM build WHERE component = ? AND hash = ?", (component_id_of(name), content_hash)
+        )
+        if row is None:
+            return None
+        return Build(name, component_id_of(name), row[0], content_hash, self._path(content_hash))
+
+    def _path(self, content_hash: str) -> Path:
+        return self._files / f"{content_hash}.wasm"
+
+    # Workers
+
+    def worker(self, name: str) -> WorkerRow | None:
+        row = self._store.read_one("SELECT id, name, component FROM worker WHERE name = ?", (name,))
+        return None if row is None else WorkerRow(*row)
+
+    def workers(self) -> list[WorkerRow]:
+        rows = self._store.read("SELECT id, name, component FROM worker ORDER BY name")
+        return [WorkerRow(*row) for row in rows]
+
+    def create_worker(self, name: str, created: Create, now: int) -> WorkerRow:
+        """Make the worker and its entry 1; an existing one of that name is returned as it is."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            cursor = connection.execute(
+                "INSERT OR IGNORE INTO worker (name, component, time) VALUES (?, ?, ?)",
+                (name, created.component, now),
+            )
+            if cursor.rowcount and cursor.lastrowid is not None:
+                self._store.writes(cursor.lastrowid, [(1, now, created)])(connection)
+
+        self._store.transaction(work)
+        row = self.worker(name)
+        assert row is not None
+        return row
+
+    def delete_worker(self, worker: int) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            for table in ("entry", "payload", "queue", "promise"):
+                connection.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))  # noqa: S608 - fixed names
+            connection.execute("DELETE FROM worker WHERE id = ?", (worker,))
+
+        self._store.transaction(work)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy whole or not at all, and on disk before anything refers to it."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".copy-")
+        try:
+            with os.fdopen(handle, "wb") as out, source.open("rb") as content:
+                shutil.copyfileobj(content, out, 1 << 20)
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise StoreError(str(target), error.strerror or str(error)) from error

@@ -1,0 +1,246 @@
+"""Runs a worker: instances come and go, and after each end of a guest call it is decided here what follows.
+
+The oplog outlives the instances. An end is recorded where its kind has an entry, then the next attempt replays at
+once (a jump, a simulated crash), after a delay (a failure with retries left), after a wait without an instance (a long
+sleep, a promise), or never. Only the thread that has the worker's turn comes in here; `signal` may be called by any.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from durable_dsl.engine import promises, results, updating
+from durable_dsl.engine.bridge import GuestTrap
+from durable_dsl.engine.errors import InvocationError, UsageError
+from durable_dsl.engine.failures import Told, tell
+from durable_dsl.engine.lease import Lease
+from durable_dsl.engine.oplog.entries import Entry, Error, Exited, Interrupted, Suspend
+from durable_dsl.engine.oplog.log import Oplog
+from durable_dsl.engine.oplog.summary import Summary, summarize
+from durable_dsl.engine.session import Session
+from durable_dsl.engine.signals import (
+    AwaitPromise,
+    Closing,
+    Divergence,
+    Exit,
+    Failure,
+    Interrupt,
+    Restart,
+    Rewind,
+    Signal,
+    Sleep,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from durable_dsl.engine.invocation import Invocation
+    from durable_dsl.engine.oplog.regions import Regions
+    from durable_dsl.engine.worker import Worker
+
+#: How often a waiting worker looks whether another process has completed its promise, in seconds.
+_LOOKS_AGAIN = 0.1
+
+
+class Driver:
+    """The running side of one worker, made when the worker is first run by this process; holds its lease."""
+
+    def __init__(self, worker: Worker, condition: threading.Condition, publish: Callable[[str, Any], None]) -> None:
+        engine = worker.engine
+        self.worker = worker
+        self._engine = engine
+        self._condition = condition
+        self._publish = publish
+        self._lease = Lease(engine.leases, worker.id, worker.name)
+        self._session: Session | None = None
+        self._signal: Signal | None = None
+        self._woken = False
+        self.summary: Summary = summarize(engine.store, worker.id)
+        self.status = self.summary.status
+        self.log = Oplog(engine.store, worker.id, engine.clock, self.summary.ends)
+
+    def close(self) -> None:
+        self.drop_session()
+        self._lease.close()
+
+    def drop_session(self) -> None:
+        """Give the instance up; the next step replays."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def signal(self, signal: Signal) -> None:
+        """End what runs now with `signal`, be it a guest or a wait between attempts."""
+        with self._condition:
+            self._signal = signal
+            session = self._session
+            self._condition.notify_all()
+        if session is not None:
+            session.interrupt(signal)
+
+    def wake(self) -> None:
+        """Somebody wants the worker: a suspended one looks again whether it can go on."""
+        with self._condition:
+            self._woken = True
+            self._condition.notify_all()
+
+    def run(self, job: Invocation | None) -> None:
+        """Run `job`, or with None what is under way, to its end; raises where that is a failure."""
+        try:
+            while True:
+                self._step(job)
+                if self._session is not None and (job is None or job.done):
+                    break
+        except (InvocationError, UsageError):
+            raise
+        except BaseException:  # a fault of the host, or Ctrl-C: the instance stands somewhere in the middle
+            self.drop_session()
+            raise
+
+    def _step(self, job: Invocation | None) -> None:
+        """One attempt: replay if there is no instance, then the job; what ended it decides what follows."""
+        end: Signal | GuestTrap
+        try:
+            session = self.session()
+            if job is not None and not job.done:
+                self.status = "running"
+                value = session.invoke(job)
+                self._completed(job.key, value)
+            return
+        except (Signal, GuestTrap) as signal:
+            end = signal
+        ended = self._session
+        assert ended is not None
+        self.drop_session()
+        self._ended(ended, end)
+
+    def _start(self) -> Session:
+        """A new instance, and the history in it; completes what was under way."""
+        self.reload()
+        if self.summary.pending_update is not None:
+            attempted = updating.attempt(self)
+            if attempted is not None:
+                return attempted
+            self.reload()
+        session = self.new_session(self.summary.version, self.summary.deleted)
+        session.open()
+        if self.summary.snapshot is not None:
+            updating.load_snapshot(self, session, self.summary.snapshot)
+        self.replay(session)
+        return session
+
+    def reload(self) -> None:
+        """See anew what the oplog amounts to."""
+        self.log.commit()
+        self.summary = summarize(self._engine.store, self.worker.id)
+        self.status = self.summary.status
+
+    def new_session(self, version: int, regions: Regions) -> Session:
+        component = self._engine.component_of(self.worker.component, version)
+        self._session = Session(self.worker, component, self.log, regions, self._condition)
+        return self._session
+
+    def replay(self, session: Session) -> None:
+        """Run the history; the invocation that was under way is completed and published."""
+        if self.summary.underway is not None:
+            self.status = "running"
+        finished = session.replay()
+        if finished is not None:
+            self._completed(*finished)
+
+    @property
+    def current(self) -> Session | None:
+        """The instance there is, if there is one."""
+        return self._session
+
+    def session(self) -> Session:
+        """The instance, with its history; for whoever has the turn."""
+        return self._session or self._start()
+
+    def _completed(self, key: str, value: Any) -> None:
+        self.summary.underway = None
+        self.summary.failures = {}
+        self.status = "idle"
+        self._publish(key, value)
+
+    # What follows
+
+    def _ended(self, session: Session, end: Signal | GuestTrap) -> None:
+        """Returns when the next attempt may start, raises where there is none."""
+        match end:
+            case Rewind() | Restart():
+                self._signal = None
+                self.log.commit()
+            case Sleep(until=until):
+                self._record(Suspend(until), "suspended")
+                self._rest(until, wakeable=True)
+            case AwaitPromise():
+                self._record(Suspend(), "suspended")
+                self._await_promise(end)
+            case Exit(status=status):
+                self._record(Exited(status), "exited")
+                raise results.exit_error(status)
+            case Interrupt():
+                self._interrupted()
+            case Closing():
+                raise _closed()
+            case Divergence():
+                self.status = self.summary.status
+                raise InvocationError("Divergence", str(end), "", self.status)
+            case Failure() | GuestTrap():
+                self._failed(session, tell(end, session.host.output, session.component.roots))
+
+    def _record(self, entry: Entry, status: str) -> None:
+        self.log.append(entry)
+        self.log.commit()
+        self.status = status
+
+    def _failed(self, session: Session, told: Told) -> None:
+        """A failed attempt: record it, and wait for the next one where the policy has one."""
+        host = session.host
+        point = host.retry_point
+        failures = self.summary.failures.get(point, 0) + 1
+        delay = host.policy_in_force.next_delay(failures) if told.retriable else None
+        status = "failed" if delay is None else "retrying"
+        self._record(Error(told.type, told.message, told.traceback, point, delay is None), status)
+        if delay is None:
+            raise InvocationError(told.type, told.message, told.traceback, "failed")
+        self._rest(self._engine.clock.now() + delay)
+
+    def _rest(self, until: int, *, wakeable: bool = False) -> None:
+        """Wait, without an instance, until a time; `wakeable` also until somebody wants the worker."""
+        with self._condition:
+            self._woken = False
+            while self._signal is None and self._engine.clock.now() < until and not (wakeable and self._woken):
+                self._engine.clock.wait(self._condition, until)
+        self._carry_out_signal()
+
+    def _await_promise(self, awaited: AwaitPromise) -> None:
+        """Wait until it is completed or somebody wants the worker; in the latter case replay finds it pending again."""
+        store = self._engine.store
+        with self._condition:
+            self._woken = False
+            while self._signal is None and not self._woken:
+                if promises.value_of(store, awaited.worker, awaited.name, awaited.index) is not None:
+                    break
+                self._condition.wait(_LOOKS_AGAIN)
+        self._carry_out_signal()
+
+    def _carry_out_signal(self) -> None:
+        """A signal came while nothing ran: an interrupt is carried out here, a restart is what follows anyway."""
+        signal, self._signal = self._signal, None
+        if isinstance(signal, Interrupt):
+            self._interrupted()
+        if isinstance(signal, Closing):
+            raise _closed()
+
+    def _interrupted(self) -> None:
+        self._signal = None
+        self._record(Interrupted(), "interrupted")
+        raise InvocationError("Interrupted", "the invocation was interrupted", "", "interrupted")
+
+
+def _closed() -> InvocationError:
+    said = "the engine was closed; the invocation goes on when the worker is opened again"
+    return InvocationError("EngineClosed", said, "", "running")

@@ -1,0 +1,146 @@
+"""The one wrapper that every durable host call goes through: begin, perform and record or replay, end.
+
+An interface module says what a call is: its stored name and function type, how to perform it, and, where the guest
+must get something else than what is stored (a handle, say), how to make that from the stored value. `perform` returns
+what is stored, `finish(host, stored, *arguments)` what the guest gets; since replay goes through the same `finish`, a
+first run and a replay cannot differ.
+
+What the function types mean:
+
+    read-local, write-local, read-remote    one entry, committed with whatever commits next
+    write-remote                            one entry, on disk before the guest sees the result; with idempotence mode
+                                            off between a begin and an end entry, the begin on disk before the effect
+    write-remote-batched                    an entry of a batch that `begin_batch` has opened; committed
+
+Nothing is written or read inside a persist-nothing zone: the call is performed, in replay too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from durable_dsl.engine.oplog import text
+from durable_dsl.engine.oplog.entries import (
+    BeginRemoteWrite,
+    EndRemoteWrite,
+    FunctionType,
+    ImportedFunctionInvoked,
+)
+from durable_dsl.engine.signals import Fatal
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.host import Host
+
+Implementation: TypeAlias = Callable[..., Any]
+
+READ_LOCAL: FunctionType = "read-local"
+WRITE_LOCAL: FunctionType = "write-local"
+READ_REMOTE: FunctionType = "read-remote"
+WRITE_REMOTE: FunctionType = "write-remote"
+BATCHED: FunctionType = "write-remote-batched"
+
+
+def durable(
+    perform: Implementation,
+    name: str,
+    function_type: FunctionType,
+    *,
+    request: Callable[..., Any] | None = None,
+    finish: Implementation | None = None,
+    batch: Callable[..., int] | None = None,
+    commit: bool = False,
+    transaction: bool = False,
+) -> Implementation:
+    """Make `perform(host, *arguments)` a durable call.
+
+    `request(*arguments)` is what of the arguments is stored and compared in replay; all of them by default. `batch`
+    gives the begin index that a batched call belongs to. `commit` forces the entry to disk where the type does not.
+    With `transaction` the effect is in the data directory's own database: `perform(host, connection, *arguments)` runs
+    in the transaction that writes the entry, so that there is never one without the other.
+    """
+    marked = function_type == WRITE_REMOTE
+    commits = commit or function_type in {WRITE_REMOTE, BATCHED}
+
+    def call(host: Host, *arguments: Any) -> Any:
+        if host.replaying:
+            begin = begin_write(host, name) if marked and not host.idempotent else None
+            asked = _text(request, arguments) if arguments else None
+            value = host.cursor.imported(name, asked)
+            if begin is not None:
+                end_write(host, begin)
+        else:
+            value = live(host, arguments)
+        return value if finish is None else finish(host, value, *arguments)
+
+    def live(host: Host, arguments: tuple[Any, ...]) -> Any:
+        host.check_signal()
+        log = host.log
+        probe = log.probe
+        if not host.recording:
+            if probe is not None:
+                probe.called("before", host, name, function_type)
+            value = log.store.transaction(within(host, arguments)) if transaction else perform(host, *arguments)
+            if probe is not None:
+                probe.called("effect", host, name, function_type)
+            return value
+        begin = begin_write(host, name) if marked and not host.idempotent else None
+        asked = _text(request, arguments) if arguments else None
+        member = batch(host, *arguments) if batch is not None else None
+
+        def entry(value: Any) -> ImportedFunctionInvoked:
+            return ImportedFunctionInvoked(name, asked, text.encode(value), function_type, member)
+
+        if probe is not None:
+            probe.called("before", host, name, function_type)
+        if transaction:
+            value = log.append_with_effect(within(host, arguments), entry)
+        else:
+            value = perform(host, *arguments)
+            if probe is not None:
+                probe.called("effect", host, name, function_type)
+            log.append(entry(value))
+        if begin is not None:
+            end_write(host, begin)
+        if commits:
+            log.commit()
+        if probe is not None:
+            probe.called("answer", host, name, function_type)
+        return value
+
+    def within(host: Host, arguments: tuple[Any, ...]) -> Callable[[sqlite3.Connection], Any]:
+        return lambda connection: perform(host, connection, *arguments)
+
+    return call
+
+
+def begin_write(host: Host, name: str) -> int:
+    """Open a non-idempotent remote write. In replay, one that has no end must never be sent again."""
+    if host.replaying:
+        row = host.cursor.take(BeginRemoteWrite.kind)
+        if not host.cursor.ended(row[0]):
+            host.cursor.go_live()
+            raise Fatal(
+                f"the remote write {name!r} (oplog entry {row[0]}) was begun with idempotence mode off, and whether "
+                "it was done is not known: it is not sent again",
+                "NonIdempotentWriteUnfinished",
+            )
+        return row[0]
+    begin = host.log.append(BeginRemoteWrite(name))
+    host.log.commit()
+    return begin
+
+
+def end_write(host: Host, begin: int) -> None:
+    """Close what `begin_write` or a batch opened; the caller commits."""
+    if host.replaying:
+        host.cursor.take(EndRemoteWrite.kind)
+    else:
+        host.log.append(EndRemoteWrite(begin))
+
+
+def _text(request: Callable[..., Any] | None, arguments: tuple[Any, ...]) -> str:
+    if request is not None:
+        return text.encode(request(*arguments))
+    return text.encode(arguments if len(arguments) > 1 else arguments[0])

@@ -1,0 +1,40 @@
+"""How the end of a guest call is told: type, message and traceback of what failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from durable_dsl.engine.bridge import GuestTrap
+from durable_dsl.engine.guest_errors import Roots, extract
+from durable_dsl.engine.output import GuestOutput
+from durable_dsl.engine.signals import Failure
+
+_OVERFLOW = "call stack exhausted"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A failure as it goes into the error entry and to the caller."""
+
+    type: str
+    message: str
+    traceback: str
+    retriable: bool
+
+
+def tell(end: GuestTrap | Failure, output: GuestOutput, roots: Roots | None) -> Told:
+    """What failed. Text that was held back and is no part of it is shown now."""
+    whole, held = output.end_attempt()
+    if isinstance(end, Failure):
+        if held:
+            output.show(held)
+        return Told(end.type, end.message, "", end.retriable)
+    retriable = _OVERFLOW not in end.message
+    found = extract(held or whole, roots)
+    if found is None:
+        if held:
+            output.show(held)
+        return Told("Trap", end.message, end.backtrace, retriable)
+    if held and found.rest:
+        output.show(found.rest)
+    return Told(found.type, found.message, found.traceback, retriable)

@@ -1,0 +1,122 @@
+"""What the implementation of a host call sees of the instance that calls: its oplog, its modes, its surroundings.
+
+There is one `Host` per instance and it dies with it: level, mode and policy start anew and regain their values because
+replay repeats the guest's calls. `replaying` and `recording` are derived and kept as plain attributes, since every
+durable call looks at them: replaying = answers come from the oplog; recording = calls are performed and written.
+Neither holds inside a persist-nothing zone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from durable_dsl.engine.retries import RetryPolicy
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.clock import Clock
+    from durable_dsl.engine.oplog.cursor import Cursor
+    from durable_dsl.engine.oplog.log import Oplog
+    from durable_dsl.engine.output import GuestOutput
+    from durable_dsl.engine.sandbox import Sandbox
+    from durable_dsl.engine.signals import Signal
+    from durable_dsl.engine.worker import Worker
+
+PERSIST_NOTHING = "persist-nothing"
+SMART = "smart"
+
+
+class Host:
+    """The host side of one instance."""
+
+    __slots__ = (
+        "arguments", "begins", "clock", "condition", "cursor", "environment", "files", "idempotent",
+        "invocation_key", "invoked_at", "key_counts", "level", "log", "output", "policy", "recording", "regions",
+        "replaying", "signal", "worker",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        worker: Worker,
+        *,
+        log: Oplog,
+        cursor: Cursor,
+        clock: Clock,
+        output: GuestOutput,
+        files: Sandbox,
+        environment: Sequence[tuple[str, str]],
+        arguments: Sequence[str],
+        condition: threading.Condition,
+    ) -> None:
+        self.worker = worker
+        self.log = log
+        self.cursor = cursor
+        self.clock = clock
+        self.output = output
+        self.files = files
+        self.environment = environment
+        self.arguments = arguments
+        #: Notified when something happens that a waiting guest may wait for.
+        self.condition = condition
+        self.level = SMART
+        self.idempotent = True
+        self.policy: RetryPolicy | None = None
+        #: Begin indices of the open atomic regions, outermost first, and of the open batches.
+        self.regions: list[int] = []
+        self.begins: list[int] = []
+        self.invocation_key = ""
+        self.invoked_at = 0
+        self.key_counts: dict[str, int] = {}
+        #: What ends the guest at its next host call.
+        self.signal: Signal | None = None
+        self.replaying = self.recording = False
+        self.settle()
+
+    def set_level(self, level: str) -> None:
+        self.level = level
+        self.settle()
+
+    def settle(self) -> None:
+        """Work out the modes again, after the level or the cursor has changed."""
+        recorded = self.level != PERSIST_NOTHING
+        self.replaying = recorded and not self.cursor.live
+        self.recording = recorded and self.cursor.live
+        self.output.live = self.cursor.live
+
+    def check_signal(self) -> None:
+        """End the guest call here if somebody asked for that."""
+        if self.signal is not None:
+            raise self.signal
+
+    @property
+    def policy_in_force(self) -> RetryPolicy:
+        return self.policy or self.worker.default_policy
+
+    @property
+    def position(self) -> int:
+        """The last index that the guest's own actions have reached; the same at the same place of every attempt."""
+        if self.cursor.live:
+            return self.log.last_action
+        return self.cursor.position
+
+    @property
+    def retry_point(self) -> int:
+        """What a failure now is a failure of: the outermost open region or batch, else the last progress."""
+        begun = [*self.regions, *self.begins]
+        if begun:
+            return min(begun)
+        return self.log.last_progress if self.cursor.live else self.cursor.index
+
+    def wait(self, until: int | None) -> None:
+        """Block the guest until notified or until a time; ends the call if a signal arrives meanwhile."""
+        with self.condition:
+            self.check_signal()
+            self.clock.wait(self.condition, until)
+        self.check_signal()
+
+    def next_key_name(self) -> str:
+        """The name that the next derived idempotency key is made from: never twice in an invocation."""
+        base = f"region-{self.regions[0]}" if self.regions else f"oplog-index-{self.position}"
+        used = self.key_counts[base] = self.key_counts.get(base, -1) + 1
+        return f"{base}-{used}" if used or self.regions else base

@@ -1,0 +1,131 @@
+"""What stands behind file system handles: open files, directory listings, and streams over them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Any
+
+from durable_dsl.engine.host import Host
+from durable_dsl.engine.interfaces.streams import InputStream, OutputStream, StreamClosed, StreamFailed
+
+_LARGEST_READ = 1 << 20
+
+_CODES = {
+    errno.EACCES: "access", errno.EAGAIN: "would-block", errno.EALREADY: "already", errno.EBADF: "bad-descriptor",
+    errno.EBUSY: "busy", errno.EDEADLK: "deadlock", errno.EDQUOT: "quota", errno.EEXIST: "exist",
+    errno.EFBIG: "file-too-large", errno.EILSEQ: "illegal-byte-sequence", errno.EINPROGRESS: "in-progress",
+    errno.EINTR: "interrupted", errno.EINVAL: "invalid", errno.EIO: "io", errno.EISDIR: "is-directory",
+    errno.ELOOP: "loop", errno.EMLINK: "too-many-links", errno.EMSGSIZE: "message-size",
+    errno.ENAMETOOLONG: "name-too-long", errno.ENODEV: "no-device", errno.ENOENT: "no-entry",
+    errno.ENOLCK: "no-lock", errno.ENOMEM: "insufficient-memory", errno.ENOSPC: "insufficient-space",
+    errno.ENOTDIR: "not-directory", errno.ENOTEMPTY: "not-empty", errno.ENOTRECOVERABLE: "not-recoverable",
+    errno.ENOTSUP: "unsupported", errno.ENOTTY: "no-tty", errno.ENXIO: "no-such-device",
+    errno.EOVERFLOW: "overflow", errno.EPERM: "not-permitted", errno.EPIPE: "pipe", errno.EROFS: "read-only",
+    errno.ESPIPE: "invalid-seek", errno.ETXTBSY: "text-file-busy", errno.EXDEV: "cross-device",
+}  # fmt: skip
+
+_TYPES = {
+    stat.S_IFREG: "regular-file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "symbolic-link",
+    stat.S_IFCHR: "character-device",
+    stat.S_IFBLK: "block-device",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+}
+
+
+def code_of(error: OSError) -> str:
+    """WASI's error code for an error of the system."""
+    return _CODES.get(error.errno or errno.EIO, "io")
+
+
+def type_of(mode: int) -> str:
+    return _TYPES.get(stat.S_IFMT(mode), "unknown")
+
+
+class OpenFile:
+    """An open file descriptor, closed when the last handle or stream lets go of it."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
+class Descriptor:
+    """The resource `descriptor`: an open file or directory of the worker's private directory."""
+
+    resource_kind = "descriptor"
+
+    def __init__(self, file: OpenFile, flags: list[str]) -> None:
+        self.file = file
+        self.flags = flags
+
+    @property
+    def fd(self) -> int:
+        return self.file.fd
+
+
+class DirectoryEntries:
+    """The resource `directory-entry-stream`: sorted by name, so that the order does not depend on the disk."""
+
+    resource_kind = "directory-entry-stream"
+
+    def __init__(self, fd: int) -> None:
+        with os.scandir(fd) as found:
+            entries = sorted((entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in found)
+        self._rest = [{"type": type_of(mode), "name": name} for name, mode in reversed(entries)]
+
+    def next(self) -> dict[str, Any] | None:
+        return self._rest.pop() if self._rest else None
+
+
+class FileInput(InputStream):
+    """Reads a file from an offset on."""
+
+    def __init__(self, file: OpenFile, offset: int) -> None:
+        self._file = file
+        self._offset = offset
+
+    def read(self, _host: Host, length: int) -> bytes:
+        if length == 0:
+            return b""
+        try:
+            data = os.pread(self._file.fd, min(length, _LARGEST_READ), self._offset)
+        except OSError as error:
+            raise StreamFailed(str(error), code_of(error)) from error
+        if not data:
+            raise StreamClosed
+        self._offset += len(data)
+        return data
+
+
+class FileOutput(OutputStream):
+    """Writes a file from an offset on, or at its end where `offset` is None."""
+
+    def __init__(self, file: OpenFile, offset: int | None) -> None:
+        self._file = file
+        self._offset = offset
+
+    def capacity(self, _host: Host) -> int:
+        return _LARGEST_READ
+
+    def write(self, _host: Host, data: bytes) -> None:
+        fd = self._file.fd
+        try:
+            at = os.fstat(fd).st_size if self._offset is None else self._offset
+            rest = memoryview(data)
+            while rest:
+                written = os.pwrite(fd, rest, at)
+                rest = rest[written:]
+                at += written
+        except OSError as error:
+            raise StreamFailed(str(error), code_of(error)) from error
+        if self._offset is not None:
+            self._offset = at

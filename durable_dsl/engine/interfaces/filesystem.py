@@ -1,0 +1,361 @@
+"""wasi:filesystem over the worker's private directory, which is empty when an instance starts.
+
+All operations are performed in replay too, which rebuilds the contents. Only the times that `stat` reports are
+recorded: replay writes them back to the file, so that a file looks the same before and after a restart.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat as modes
+from collections.abc import Callable
+from typing import Any
+
+from durable_dsl.engine.durability import READ_LOCAL, durable
+from durable_dsl.engine.host import Host
+from durable_dsl.engine.interfaces.clocks import datetime_of
+from durable_dsl.engine.interfaces.files import (
+    Descriptor,
+    DirectoryEntries,
+    FileInput,
+    FileOutput,
+    OpenFile,
+    code_of,
+    type_of,
+)
+from durable_dsl.engine.interfaces.interface import Interface
+from durable_dsl.engine.interfaces.streams import IoError
+from durable_dsl.engine.sandbox import resolve
+
+types = Interface("wasi:filesystem/types")
+preopens = Interface("wasi:filesystem/preopens")
+INTERFACES = (types, preopens)
+
+Outcome = dict[str, Any]
+_SECOND = 1_000_000_000
+_ALL = ["read", "write", "mutate-directory"]
+
+
+@preopens.plain("get-directories")
+def get_directories(host: Host) -> list[tuple[Descriptor, str]]:
+    """Not recorded, for the answer is always the same. (Python looks for source files when it prints the traceback of
+    a failure; a recorded call there would be one that a fixed build does not make.)
+    """
+    file = OpenFile(os.open(host.files.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    return [(Descriptor(file, _ALL), name) for name in ("/", ".")]
+
+
+def _operation(function: str) -> Callable[[Callable[..., Any]], Callable[..., Outcome]]:
+    """Declare `[method]descriptor.function`: what it returns is the ok value, an OSError the err value."""
+
+    def declare(perform: Callable[..., Any]) -> Callable[..., Outcome]:
+        def call(host: Host, *arguments: Any) -> Outcome:
+            try:
+                return {"ok": perform(host, *arguments)}
+            except OSError as error:
+                return {"err": code_of(error)}
+
+        types.functions[f"[method]descriptor.{function}"] = call
+        return call
+
+    return declare
+
+
+# Open files
+
+
+@_operation("read-via-stream")
+def read_via_stream(_host: Host, descriptor: Descriptor, offset: int) -> FileInput:
+    return FileInput(_readable(descriptor), offset)
+
+
+@_operation("write-via-stream")
+def write_via_stream(_host: Host, descriptor: Descriptor, offset: int) -> FileOutput:
+    return FileOutput(_writable(descriptor), offset)
+
+
+@_operation("append-via-stream")
+def append_via_stream(_host: Host, descriptor: Descriptor) -> FileOutput:
+    return FileOutput(_writable(descriptor), None)
+
+
+@_operation("advise")
+def advise(_host: Host, _descriptor: Descriptor, _offset: int, _length: int, _advice: str) -> None:
+    return None
+
+
+@_operation("sync")
+@_operation("sync-data")
+def sync(_host: Host, _descriptor: Descriptor) -> None:
+    """Nothing to do: the directory is rebuilt from the oplog, never read again from the disk."""
+
+
+@_operation("get-flags")
+def get_flags(_host: Host, descriptor: Descriptor) -> list[str]:
+    return descriptor.flags
+
+
+@_operation("get-type")
+def get_type(_host: Host, descriptor: Descriptor) -> str:
+    return type_of(os.fstat(descriptor.fd).st_mode)
+
+
+@_operation("set-size")
+def set_size(_host: Host, descriptor: Descriptor, size: int) -> None:
+    os.ftruncate(_writable(descriptor).fd, size)
+
+
+@_operation("read")
+def read(_host: Host, descriptor: Descriptor, length: int, offset: int) -> tuple[bytes, bool]:
+    data = os.pread(_readable(descriptor).fd, min(length, 1 << 20), offset)
+    return data, not data and length > 0
+
+
+@_operation("write")
+def write(_host: Host, descriptor: Descriptor, data: bytes, offset: int) -> int:
+    return os.pwrite(_writable(descriptor).fd, data, offset)
+
+
+@_operation("set-times")
+def set_times(host: Host, descriptor: Descriptor, access: Any, modification: Any) -> None:
+    found = os.fstat(descriptor.fd)
+    os.utime(descriptor.fd, ns=_times(host, found, access, modification))
+
+
+def _readable(descriptor: Descriptor) -> OpenFile:
+    if "read" not in descriptor.flags:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return descriptor.file
+
+
+def _writable(descriptor: Descriptor) -> OpenFile:
+    if "write" not in descriptor.flags:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return descriptor.file
+
+
+# Paths
+
+
+def _follows(path_flags: list[str]) -> bool:
+    return "symlink-follow" in path_flags
+
+
+@_operation("open-at")
+def open_at(
+    _host: Host, base: Descriptor, path_flags: list[str], path: str, open_flags: list[str], flags: list[str]
+) -> Descriptor:
+    writes = "write" in flags
+    mode = os.O_RDWR if writes and "read" in flags else os.O_WRONLY if writes else os.O_RDONLY
+    for name, bit in (
+        ("create", os.O_CREAT),
+        ("exclusive", os.O_EXCL),
+        ("truncate", os.O_TRUNC),
+        ("directory", os.O_DIRECTORY),
+    ):
+        if name in open_flags:
+            mode |= bit
+    if "truncate" in open_flags and not writes:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    follow = _follows(path_flags) and "exclusive" not in open_flags
+    with resolve(base.fd, path, follow=follow) as place:
+        fd = os.open(place.name, mode | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666, dir_fd=place.directory)
+    return Descriptor(OpenFile(fd), flags)
+
+
+@_operation("read-directory")
+def read_directory(_host: Host, descriptor: Descriptor) -> DirectoryEntries:
+    return DirectoryEntries(descriptor.fd)
+
+
+@_operation("create-directory-at")
+def create_directory_at(_host: Host, base: Descriptor, path: str) -> None:
+    with resolve(base.fd, path, follow=False) as place:
+        os.mkdir(place.name, dir_fd=place.directory)
+
+
+@_operation("remove-directory-at")
+def remove_directory_at(host: Host, base: Descriptor, path: str) -> None:
+    with resolve(base.fd, path, follow=False) as place:
+        host.files.forget(place)
+        os.rmdir(place.name, dir_fd=place.directory)
+
+
+@_operation("unlink-file-at")
+def unlink_file_at(host: Host, base: Descriptor, path: str) -> None:
+    with resolve(base.fd, path, follow=False) as place:
+        if path.endswith("/") or _is_directory(place.directory, place.name):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        host.files.forget(place)
+        os.unlink(place.name, dir_fd=place.directory)
+
+
+@_operation("rename-at")
+def rename_at(host: Host, base: Descriptor, old: str, new_base: Descriptor, new: str) -> None:
+    with (
+        resolve(base.fd, old, follow=False) as source,
+        resolve(new_base.fd, new, follow=False) as target,
+    ):
+        host.files.forget(target)
+        os.rename(source.name, target.name, src_dir_fd=source.directory, dst_dir_fd=target.directory)
+
+
+@_operation("link-at")
+def link_at(_host: Host, base: Descriptor, path_flags: list[str], old: str, new_base: Descriptor, new: str) -> None:
+    if _follows(path_flags):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    with (
+        resolve(base.fd, old, follow=False) as source,
+        resolve(new_base.fd, new, follow=False) as target,
+    ):
+        os.link(
+            source.name,
+            target.name,
+            src_dir_fd=source.directory,
+            dst_dir_fd=target.directory,
+            follow_symlinks=False,
+        )
+
+
+@_operation("symlink-at")
+def symlink_at(_host: Host, base: Descriptor, target: str, path: str) -> None:
+    if target.startswith("/"):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+    with resolve(base.fd, path, follow=False) as place:
+        os.symlink(target, place.name, dir_fd=place.directory)
+
+
+@_operation("readlink-at")
+def readlink_at(_host: Host, base: Descriptor, path: str) -> str:
+    with resolve(base.fd, path, follow=False) as place:
+        return os.readlink(place.name, dir_fd=place.directory)
+
+
+@_operation("set-times-at")
+def set_times_at(
+    host: Host, base: Descriptor, path_flags: list[str], path: str, access: Any, modification: Any
+) -> None:
+    with resolve(base.fd, path, follow=_follows(path_flags)) as place:
+        found = os.stat(place.name, dir_fd=place.directory, follow_symlinks=False)
+        os.utime(
+            place.name,
+            ns=_times(host, found, access, modification),
+            dir_fd=place.directory,
+            follow_symlinks=False,
+        )
+
+
+def _is_directory(directory: int, name: str) -> bool:
+    return modes.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+
+
+# Metadata
+
+
+def _times(host: Host, found: os.stat_result, access: Any, modification: Any) -> tuple[int, int]:
+    """The two times to set. `now` is the recorded clock's, or replay would set others."""
+
+    def chosen(wanted: Any, present: int) -> int:
+        if wanted == "no-change":
+            return present
+        if wanted == "now":
+            return _now(host)  # type: ignore[no-any-return]
+        moment = wanted["timestamp"]
+        return int(moment["seconds"]) * _SECOND + int(moment["nanoseconds"])
+
+    return chosen(access, found.st_atime_ns), chosen(modification, found.st_mtime_ns)
+
+
+def _clock(host: Host) -> int:
+    return host.clock.now()
+
+
+_now = durable(_clock, "filesystem::types::descriptor::set_times", READ_LOCAL)
+
+
+def _recorded_times(stored_name: str) -> Callable[[Host, os.stat_result, Callable[[tuple[int, int]], None]], list[int]]:
+    """The recorded access and modification time of a file just looked at; replay writes them back with `restore`."""
+
+    def perform(_host: Host, found: os.stat_result, _restore: object) -> list[int]:
+        return [found.st_atime_ns, found.st_mtime_ns]
+
+    def finish(_host: Host, times: list[int], found: os.stat_result, restore: Callable[..., None]) -> list[int]:
+        if times != [found.st_atime_ns, found.st_mtime_ns]:
+            restore((times[0], times[1]))
+        return times
+
+    return durable(perform, stored_name, READ_LOCAL, request=lambda *_: None, finish=finish)
+
+
+_stat_times = _recorded_times("filesystem::types::descriptor::stat")
+_stat_at_times = _recorded_times("filesystem::types::descriptor::stat_at")
+
+
+def _look_at(host: Host, descriptor: Descriptor) -> tuple[os.stat_result, list[int]]:
+    found = os.fstat(descriptor.fd)
+    return found, _stat_times(host, found, lambda ns: os.utime(descriptor.fd, ns=ns))
+
+
+def _look_at_path(host: Host, base: Descriptor, path_flags: list[str], path: str) -> tuple[os.stat_result, list[int]]:
+    with resolve(base.fd, path, follow=_follows(path_flags)) as place:
+        found = os.stat(place.name, dir_fd=place.directory, follow_symlinks=False)
+
+        def restore(ns: tuple[int, int]) -> None:
+            os.utime(place.name, ns=ns, dir_fd=place.directory, follow_symlinks=False)
+
+        return found, _stat_at_times(host, found, restore)
+
+
+def _stat_record(found: os.stat_result, times: list[int]) -> dict[str, Any]:
+    return {
+        "type": type_of(found.st_mode),
+        "link-count": found.st_nlink,
+        "size": found.st_size,
+        "data-access-timestamp": datetime_of(times[0]),
+        "data-modification-timestamp": datetime_of(times[1]),
+        "status-change-timestamp": None,
+    }
+
+
+@_operation("stat")
+def stat(host: Host, descriptor: Descriptor) -> dict[str, Any]:
+    return _stat_record(*_look_at(host, descriptor))
+
+
+@_operation("stat-at")
+def stat_at(host: Host, base: Descriptor, path_flags: list[str], path: str) -> dict[str, Any]:
+    return _stat_record(*_look_at_path(host, base, path_flags, path))
+
+
+@_operation("metadata-hash")
+def metadata_hash(host: Host, descriptor: Descriptor) -> dict[str, int]:
+    return _hash(host, *_look_at(host, descriptor))
+
+
+@_operation("metadata-hash-at")
+def metadata_hash_at(host: Host, base: Descriptor, path_flags: list[str], path: str) -> dict[str, int]:
+    return _hash(host, *_look_at_path(host, base, path_flags, path))
+
+
+def _hash(host: Host, found: os.stat_result, times: list[int]) -> dict[str, int]:
+    """From a number that replay assigns again, not from the inode: that differs between a run and its replay."""
+    identity = (host.files.identity(found), found.st_mode, found.st_size, times[1])
+    digest = hashlib.blake2b(repr(identity).encode(), digest_size=16).digest()
+    return {"lower": int.from_bytes(digest[:8], "little"), "upper": int.from_bytes(digest[8:], "little")}
+
+
+@types.plain("[method]descriptor.is-same-object")
+def is_same_object(_host: Host, one: Descriptor, other: Descriptor) -> bool:
+    return os.path.sameopenfile(one.fd, other.fd)
+
+
+@types.plain("[method]directory-entry-stream.read-directory-entry")
+def read_directory_entry(_host: Host, entries: DirectoryEntries) -> Outcome:
+    return {"ok": entries.next()}
+
+
+@types.plain("filesystem-error-code")
+def filesystem_error_code(_host: Host, error: IoError) -> str | None:
+    return error.code

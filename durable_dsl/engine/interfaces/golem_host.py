@@ -1,0 +1,172 @@
+"""golem:api/host, versions 0.2.0 and 1.1.x: what steers durability. Promises and metadata are modules of their own.
+
+Most functions here are entries of their own kind rather than recorded calls: live they append, in replay they read the
+next entry and require the kind, whatever the persistence level.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from durable_dsl.engine.durability import WRITE_REMOTE, durable
+from durable_dsl.engine.host import Host
+from durable_dsl.engine.interfaces.interface import Interface
+from durable_dsl.engine.oplog.entries import BeginAtomicRegion, ChangeRetryPolicy, EndAtomicRegion, NoOp
+from durable_dsl.engine.retries import RetryPolicy
+from durable_dsl.engine.signals import Divergence, Failure, Fatal, Rewind
+
+golem_host = Interface("golem:api/host")
+INTERFACES = (golem_host,)
+
+#: Namespace of idempotency keys that are derived from a key which is no UUID.
+_ROOT = uuid.UUID("6d3a1f0e-6f0c-4f7b-9d0e-4c1b0a7f5e21")
+
+
+@golem_host.plain("get-oplog-index")
+def get_oplog_index(host: Host) -> int:
+    """Not a query: the index is that of an entry written for it, so that it is the same in replay."""
+    if host.cursor.live:
+        return host.log.append(NoOp())
+    return host.cursor.take(NoOp.kind)[0]
+
+
+@golem_host.plain("set-oplog-index")
+def set_oplog_index(host: Host, index: int) -> None:
+    if not host.cursor.live:
+        return
+    if index > host.log.last:
+        raise Fatal(f"set-oplog-index({index}): the oplog has {host.log.last} entries", "InvalidOplogIndex")
+    if index in host.cursor.regions or index < host.invoked_at:
+        raise Fatal(
+            f"set-oplog-index({index}): that entry is not part of the history of this invocation any more",
+            "InvalidOplogIndex",
+        )
+    if host.regions and index >= host.regions[0]:
+        raise Fatal(
+            f"set-oplog-index({index}): that is inside the atomic region begun at {host.regions[0]}, which is open",
+            "InvalidOplogIndex",
+        )
+    host.log.append_jump(index + 1)
+    raise Rewind
+
+
+@golem_host.plain("oplog-commit")
+def oplog_commit(host: Host, _replicas: int) -> None:
+    """There is one replica, the file: asking for more waits for no others, as in Golem with fewer configured."""
+    if host.cursor.live:
+        host.log.commit()
+
+
+@golem_host.plain("mark-begin-operation")
+def mark_begin_operation(host: Host) -> int:
+    if host.cursor.live:
+        begin = host.log.append(BeginAtomicRegion())
+    else:
+        begin = host.cursor.take(BeginAtomicRegion.kind)[0]
+        if not host.cursor.ended(begin):
+            host.cursor.go_live()
+            host.log.append_jump(begin + 1)
+    host.regions.append(begin)
+    return begin
+
+
+@golem_host.plain("mark-end-operation")
+def mark_end_operation(host: Host, begin: int) -> None:
+    if host.cursor.live:
+        host.log.append(EndAtomicRegion(begin))
+    else:
+        host.cursor.take(EndAtomicRegion.kind)
+    if begin in host.regions:
+        host.regions.remove(begin)
+
+
+@golem_host.plain("get-retry-policy")
+def get_retry_policy(host: Host) -> dict[str, Any]:
+    return host.policy_in_force.to_wit()
+
+
+@golem_host.plain("get-retry-policy@0.2")
+def get_retry_policy_without_jitter(host: Host) -> dict[str, Any]:
+    policy = host.policy_in_force.to_wit()
+    del policy["max-jitter-factor"]
+    return policy
+
+
+@golem_host.plain("set-retry-policy")
+def set_retry_policy(host: Host, record: dict[str, Any]) -> None:
+    policy = RetryPolicy.from_wit(record)
+    if host.cursor.live:
+        host.log.append(ChangeRetryPolicy(policy.to_wit()))
+    else:
+        row = host.cursor.take(ChangeRetryPolicy.kind)
+        recorded = RetryPolicy.from_wit(host.cursor.detail(row)["policy"])
+        if recorded != policy:
+            raise Divergence(row[0], f"set-retry-policy {recorded}", f"set-retry-policy {policy}")
+    host.policy = policy
+
+
+@golem_host.plain("get-oplog-persistence-level")
+def get_oplog_persistence_level(host: Host) -> str:
+    return host.level
+
+
+@golem_host.plain("set-oplog-persistence-level")
+def set_oplog_persistence_level(host: Host, level: str) -> None:
+    if host.cursor.live:
+        host.log.commit()
+    host.set_level(level)
+
+
+@golem_host.plain("get-idempotence-mode")
+def get_idempotence_mode(host: Host) -> bool:
+    return host.idempotent
+
+
+@golem_host.plain("set-idempotence-mode")
+def set_idempotence_mode(host: Host, idempotent: bool) -> None:
+    host.idempotent = idempotent
+
+
+def derived_key(base: str, name: str) -> uuid.UUID:
+    """The idempotency key that an invocation with the key `base` derives for `name`."""
+    try:
+        namespace = uuid.UUID(base)
+    except ValueError:
+        namespace = uuid.uuid5(_ROOT, base)
+    return uuid.uuid5(namespace, name)
+
+
+def _new_key(host: Host, name: str) -> str:
+    return str(derived_key(host.invocation_key, name))
+
+
+def _uuid_record(_host: Host, stored: str, _name: str) -> dict[str, int]:
+    number = uuid.UUID(stored).int
+    return {"high-bits": number >> 64, "low-bits": number & (1 << 64) - 1}
+
+
+_generate = durable(
+    _new_key,
+    "golem api::generate_idempotency_key",
+    WRITE_REMOTE,
+    request=lambda _name: None,
+    finish=_uuid_record,
+)
+
+
+@golem_host.plain("generate-idempotency-key")
+def generate_idempotency_key(host: Host) -> dict[str, int]:
+    return _generate(host, host.next_key_name())  # type: ignore[no-any-return]
+
+
+@golem_host.plain("get-self-uri")
+def get_self_uri(host: Host, function: str) -> dict[str, str]:
+    worker = host.worker
+    return {"value": f"urn:worker:{worker.component_id}/{worker.name}/{function}"}
+
+
+@golem_host.plain("trap")
+def trap(_host: Host, reason: str) -> None:
+    """Golem 1.5's way to fail without the guest being able to catch it."""
+    raise Failure(reason, "Trap")

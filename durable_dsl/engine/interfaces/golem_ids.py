@@ -1,0 +1,41 @@
+"""Identities in the form of golem:api: UUIDs as two numbers, workers by component and name."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from durable_dsl.engine.catalogue import WorkerRow, component_id_of
+from durable_dsl.engine.host import Host
+from durable_dsl.engine.signals import Failure
+
+_LOW = (1 << 64) - 1
+
+
+def uuid_record(text: str) -> dict[str, int]:
+    number = uuid.UUID(text).int
+    return {"high-bits": number >> 64, "low-bits": number & _LOW}
+
+
+def uuid_text(record: dict[str, int]) -> str:
+    return str(uuid.UUID(int=record["high-bits"] << 64 | record["low-bits"]))
+
+
+def worker_record(component: str, name: str) -> dict[str, Any]:
+    return {"component-id": {"uuid": uuid_record(component_id_of(component))}, "worker-name": name}
+
+
+def find_worker(host: Host, record: dict[str, Any]) -> WorkerRow | None:
+    """The worker that a worker-id names, if the data directory has it."""
+    row = host.worker.engine.catalogue.worker(record["worker-name"])
+    if row is None or component_id_of(row.component) != uuid_text(record["component-id"]["uuid"]):
+        return None
+    return row
+
+
+def known_worker(host: Host, record: dict[str, Any]) -> WorkerRow:
+    """As `find_worker`; ends the attempt where there is none."""
+    row = find_worker(host, record)
+    if row is None:
+        raise Failure(f"there is no worker {record['worker-name']!r} of that component here", "UnknownWorker")
+    return row

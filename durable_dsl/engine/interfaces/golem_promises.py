@@ -1,0 +1,117 @@
+"""golem:api/host: promises.
+
+`create-promise` is an entry of its own, for its index. Awaiting one that is not completed ends the instance; when it is
+completed, by whomever, the worker is woken and the call is recorded, so that a promise can be deleted later. Inside an
+open region the guest waits in place; a promise made in that region would be made anew by its repetition, so awaiting
+it there is refused.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from durable_dsl.engine import promises
+from durable_dsl.engine.durability import READ_REMOTE, WRITE_LOCAL
+from durable_dsl.engine.host import PERSIST_NOTHING, Host
+from durable_dsl.engine.interfaces.golem_host import get_oplog_index, golem_host
+from durable_dsl.engine.interfaces.golem_ids import known_worker, worker_record
+from durable_dsl.engine.signals import AwaitPromise, Failure, Fatal
+
+INTERFACES = (golem_host,)
+
+Id = dict[str, Any]
+
+
+@golem_host.plain("create-promise")
+def create_promise(host: Host) -> Id:
+    index = get_oplog_index(host)
+    if host.cursor.live:
+        host.log.at_next_commit(lambda connection: promises.make(connection, host.worker.id, index))
+    return {"worker-id": worker_record(host.worker.component, host.worker.name), "oplog-idx": index}
+
+
+def _index(promise: Id, *_: object) -> int:
+    """What replay compares of a promise: a forked worker has another name."""
+    index: int = promise["oplog-idx"]
+    return index
+
+
+def _owner(host: Host, promise: Id) -> tuple[int, str]:
+    """Whose promise it is. Ids in the history of a forked worker name the one that it was forked from."""
+    store, worker = host.worker.engine.store, host.worker
+    if promise["worker-id"]["worker-name"] == worker.created.parent and promises.exists(
+        store, worker.id, promise["oplog-idx"]
+    ):
+        return worker.id, worker.name
+    row = known_worker(host, promise["worker-id"])
+    return row.id, row.name
+
+
+@contextmanager
+def _missing_is_a_failure() -> Iterator[None]:
+    try:
+        yield
+    except promises.NoPromise as missing:
+        raise Failure(str(missing), "NoPromise") from missing
+
+
+def _value(host: Host, owner: int, name: str, index: int) -> bytes | None:
+    """The value, or None; a promise that is not even on disk cannot have one."""
+    if owner == host.worker.id and index > host.log.committed:
+        return None
+    with _missing_is_a_failure():
+        return promises.value_of(host.worker.engine.store, owner, name, index)
+
+
+@golem_host.durable("await-promise", READ_REMOTE, "golem_await_promise", request=_index)
+def await_promise(host: Host, promise: Id) -> bytes:
+    (owner, name), index = _owner(host, promise), promise["oplog-idx"]
+    if host.regions and owner == host.worker.id and index > host.regions[0]:
+        raise Fatal(
+            f"promise {index} was made in the atomic region begun at {host.regions[0]}, which is open: a repetition of "
+            "the region makes another one, and this is never completed; make it before the region",
+            "AwaitInRegion",
+        )
+    while True:
+        value = _value(host, owner, name, index)
+        if value is not None:
+            return value
+        if not host.regions and host.level != PERSIST_NOTHING:
+            raise AwaitPromise(owner, name, index)
+        host.log.commit()
+        host.wait(None)
+
+
+@golem_host.durable("poll-promise", READ_REMOTE, "golem_poll_promise", request=_index)
+def poll_promise(host: Host, promise: Id) -> bytes | None:
+    return _value(host, *_owner(host, promise), promise["oplog-idx"])
+
+
+def _wake(host: Host, completed: bool, promise: Id, _data: bytes) -> bool:
+    if completed and host.cursor.live:
+        host.worker.engine.wake(promise["worker-id"]["worker-name"])
+    return completed
+
+
+@golem_host.durable(
+    "complete-promise",
+    WRITE_LOCAL,
+    "golem_complete_promise",
+    request=lambda promise, data: [promise["oplog-idx"], data],
+    finish=_wake,
+    transaction=True,
+)
+def complete_promise(host: Host, connection: sqlite3.Connection, promise: Id, data: bytes) -> bool:
+    with _missing_is_a_failure():
+        return promises.complete(connection, *_owner(host, promise), promise["oplog-idx"], data)
+
+
+@golem_host.durable(
+    "delete-promise", WRITE_LOCAL, "golem_delete_promise", request=_index, transaction=True
+)
+def delete_promise(host: Host, connection: sqlite3.Connection, promise: Id) -> None:
+    with _missing_is_a_failure():
+        promises.delete(connection, *_owner(host, promise), promise["oplog-idx"])

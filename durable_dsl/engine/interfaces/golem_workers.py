@@ -1,0 +1,168 @@
+"""golem:api/host: what workers there are, and what one worker may do to another.
+
+Queries are recorded, so that a replay sees what the first run saw. What changes another worker is a remote write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from durable_dsl.engine import filters, steering
+from durable_dsl.engine.catalogue import component_id_of
+from durable_dsl.engine.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
+from durable_dsl.engine.errors import EngineError
+from durable_dsl.engine.host import Host
+from durable_dsl.engine.interfaces.golem_host import golem_host
+from durable_dsl.engine.interfaces.golem_ids import find_worker, known_worker, uuid_record, uuid_text, worker_record
+from durable_dsl.engine.signals import Failure
+from durable_dsl.engine.worker import Worker
+
+INTERFACES = (golem_host,)
+
+_PAGE = 50
+Record = dict[str, Any]
+
+
+def metadata_of(worker: Worker) -> Record:
+    summary = worker.summary()
+    created = worker.created
+    return {
+        "worker-id": worker_record(worker.component, worker.name),
+        "args": list(created.args),
+        "env": [list(pair) for pair in created.env],
+        "status": worker.status,
+        "component-version": summary.version,
+        "retry-count": sum(summary.failures.values()),
+    }
+
+
+@golem_host.durable("get-self-metadata", READ_LOCAL, "golem::api::get-self-metadata")
+def get_self_metadata(host: Host) -> Record:
+    return metadata_of(host.worker)
+
+
+def _of_name(record: Record) -> str:
+    name: str = record["worker-name"]
+    return name
+
+
+@golem_host.durable("get-worker-metadata", READ_REMOTE, "golem::api::get-worker-metadata", request=_of_name)
+def get_worker_metadata(host: Host, worker: Record) -> Record | None:
+    row = find_worker(host, worker)
+    return None if row is None else metadata_of(host.worker.engine.worker(row.name))
+
+
+class GetWorkers:
+    """The resource `get-workers`: pages through the workers of a component that pass a filter."""
+
+    resource_kind = "get-workers"
+
+    def __init__(self, component: str, wanted: Record | None) -> None:
+        self._component = component
+        self._wanted = wanted
+        self._rest: Iterator[Record] | None = None
+
+    def page(self, host: Host) -> list[Record] | None:
+        if self._rest is None:
+            workers = host.worker.engine.workers()
+            mine = [one for one in workers if component_id_of(one.component) == self._component]
+            self._rest = (
+                metadata for metadata, created in map(_facts, mine) if filters.passes(metadata, created, self._wanted)
+            )
+        return list(islice(self._rest, _PAGE)) or None
+
+
+def _facts(worker: Worker) -> tuple[Record, int]:
+    first = next(worker.engine.store.records(worker.id, "AND idx = 1"))
+    return metadata_of(worker), first.time
+
+
+@golem_host.plain("[constructor]get-workers")
+def new_get_workers(_host: Host, component: Record, wanted: Record | None, _precise: bool) -> GetWorkers:
+    return GetWorkers(uuid_text(component["uuid"]), wanted)
+
+
+def _next_page(host: Host, cursor: GetWorkers) -> list[Record] | None:
+    return cursor.page(host)
+
+
+golem_host.functions["[method]get-workers.get-next"] = durable(
+    _next_page, "golem::api::get-workers::get-next", READ_REMOTE
+)
+
+
+def _carried_out(action: Any, *arguments: Any) -> None:
+    try:
+        action(*arguments)
+    except EngineError as error:
+        raise Failure(str(error), "HostError") from error
+
+
+@golem_host.durable(
+    "update-worker",
+    WRITE_REMOTE,
+    "golem::api::update-worker",
+    request=lambda worker, version, mode: [worker["worker-name"], version, mode],
+)
+def update_worker(host: Host, worker: Record, version: int, mode: str) -> None:
+    row = known_worker(host, worker)
+    _carried_out(steering.request_update, host.worker.engine.worker(row.name), version, mode)
+
+
+@golem_host.durable(
+    "fork-worker",
+    WRITE_REMOTE,
+    "golem::api::fork-worker",
+    request=lambda source, target, index: [source["worker-name"], target["worker-name"], index],
+)
+def fork_worker(host: Host, source: Record, target: Record, index: int) -> None:
+    row = known_worker(host, source)
+    if row.id == host.worker.id:
+        host.log.commit()
+    engine = host.worker.engine
+    _carried_out(steering.fork, engine.worker(row.name), target["worker-name"], index)
+    engine.worker(target["worker-name"]).resume_in_background()
+
+
+@golem_host.durable(
+    "revert-worker",
+    WRITE_REMOTE,
+    "golem::api::revert-worker",
+    request=lambda worker, target: [worker["worker-name"], target],
+)
+def revert_worker(host: Host, worker: Record, target: Record) -> None:
+    row = known_worker(host, worker)
+    ((how, number),) = target.items()
+    if row.id == host.worker.id:
+        raise Failure("a worker cannot revert itself while it runs; set-oplog-index goes back", "HostError")
+    one = host.worker.engine.worker(row.name)
+    if how == "revert-to-oplog-index":
+        _carried_out(steering.revert, one, number)
+    else:
+        _carried_out(steering.revert_invocations, one, number)
+
+
+def _component(host: Host, reference: str) -> Record | None:
+    return None if host.worker.engine.catalogue.latest(reference) is None else {"uuid": _uuid_of(reference)}
+
+
+def _uuid_of(component: str) -> dict[str, int]:
+    return uuid_record(component_id_of(component))
+
+
+@golem_host.durable("resolve-component-id", READ_REMOTE, "golem::api::resolve-component-id")
+def resolve_component_id(host: Host, reference: str) -> Record | None:
+    return _component(host, reference)
+
+
+@golem_host.durable("resolve-worker-id", READ_REMOTE, "golem::api::resolve-worker-id")
+def resolve_worker_id(host: Host, reference: str, name: str) -> Record | None:
+    return worker_record(reference, name) if _component(host, reference) is not None else None
+
+
+@golem_host.durable("resolve-worker-id-strict", READ_REMOTE, "golem::api::resolve-worker-id-strict")
+def resolve_worker_id_strict(host: Host, reference: str, name: str) -> Record | None:
+    record = worker_record(reference, name)
+    return record if find_worker(host, record) is not None else None

@@ -1,0 +1,89 @@
+"""wasi:io/poll: pollables, waiting for them, and what a long sleep does.
+
+A pollable is ready, or has a deadline, or becomes ready when something else happens and `Host.condition` is notified.
+A poll is recorded when it returns. If all there is to wait for is timers and the first is at least
+`SUSPEND_THRESHOLD` away, the call is not recorded and ends the instance instead: the worker sleeps without one. Inside
+an open atomic region or a persist-nothing zone the guest waits in place, since each wake-up would start the region,
+and its sleep, again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from durable_dsl.engine.durability import READ_LOCAL, durable
+from durable_dsl.engine.host import PERSIST_NOTHING, Host
+from durable_dsl.engine.interfaces.interface import Interface
+from durable_dsl.engine.signals import Failure, Sleep
+
+SUSPEND_THRESHOLD = 10_000_000_000
+
+poll = Interface("wasi:io/poll")
+INTERFACES = (poll,)
+
+
+class Pollable:
+    """Always ready; the base of all others."""
+
+    resource_kind = "pollable"
+    #: When it becomes ready by itself, in nanoseconds since 1970; None where that depends on something else.
+    deadline: int | None = None
+
+    def ready(self, _host: Host) -> bool:
+        return True
+
+
+class Timer(Pollable):
+    """Ready from a time on."""
+
+    def __init__(self, deadline: int) -> None:
+        self.deadline = deadline
+
+    def ready(self, host: Host) -> bool:
+        return self.deadline is not None and host.clock.now() >= self.deadline
+
+
+def wait_for(host: Host, pollables: list[Pollable]) -> list[int]:
+    """Wait until one is ready; which are."""
+    if not pollables:
+        raise Failure("poll was called with an empty list, which WASI forbids", "InvalidPoll")
+    while True:
+        ready = [index for index, pollable in enumerate(pollables) if pollable.ready(host)]
+        if ready:
+            return ready
+        deadlines = [pollable.deadline for pollable in pollables if pollable.deadline is not None]
+        until = min(deadlines) if deadlines else None
+        if until is not None and len(deadlines) == len(pollables):
+            _suspend_for_long(host, until)
+        host.wait(until)
+
+
+def _suspend_for_long(host: Host, until: int) -> None:
+    stays = host.regions or host.begins or host.level == PERSIST_NOTHING
+    if not stays and until - host.clock.now() >= SUSPEND_THRESHOLD:
+        raise Sleep(until)
+
+
+def _count(pollables: list[Pollable]) -> int:
+    return len(pollables)
+
+
+durable_poll = poll.durable("poll", READ_LOCAL, "golem io::poll::poll", request=_count)(wait_for)
+
+
+@poll.plain("[method]pollable.block")
+def block(host: Host, pollable: Pollable) -> None:
+    durable_poll(host, [pollable])
+
+
+def _ready(host: Host, pollable: Pollable) -> bool:
+    return pollable.ready(host)
+
+
+poll.functions["[method]pollable.ready"] = durable(_ready, "golem io::poll::ready", READ_LOCAL)
+
+
+def when_ready(subscriber: Any) -> Pollable:
+    """The pollable of a stream or future: its own, or one that is always ready."""
+    subscribe = getattr(subscriber, "subscribe", None)
+    return Pollable() if subscribe is None else subscribe()

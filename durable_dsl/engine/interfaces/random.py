@@ -1,0 +1,33 @@
+"""wasi:random. Every draw is recorded; the insecure sources are the secure one."""
+
+from __future__ import annotations
+
+import os
+
+from durable_dsl.engine.durability import READ_LOCAL
+from durable_dsl.engine.host import Host
+from durable_dsl.engine.interfaces.interface import Interface
+
+random = Interface("wasi:random/random")
+insecure = Interface("wasi:random/insecure")
+insecure_seed = Interface("wasi:random/insecure-seed")
+INTERFACES = (random, insecure, insecure_seed)
+
+
+def _bytes(_host: Host, length: int) -> bytes:
+    return os.urandom(length)
+
+
+def _u64(_host: Host) -> int:
+    return int.from_bytes(os.urandom(8), "little")
+
+
+def _seed(host: Host) -> list[int]:
+    return [_u64(host), _u64(host)]
+
+
+random.durable("get-random-bytes", READ_LOCAL, "golem random::get_random_bytes")(_bytes)
+random.durable("get-random-u64", READ_LOCAL, "golem random::get_random_u64")(_u64)
+insecure.durable("get-insecure-random-bytes", READ_LOCAL, "golem random::insecure::get_insecure_random_bytes")(_bytes)
+insecure.durable("get-insecure-random-u64", READ_LOCAL, "golem random::insecure::get_insecure_random_u64")(_u64)
+insecure_seed.durable("insecure-seed", READ_LOCAL, "golem random::insecure_seed::insecure_seed")(_seed)

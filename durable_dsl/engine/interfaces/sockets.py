@@ -1,0 +1,43 @@
+"""wasi:sockets: refused. A guest gets `access-denied` where it asks for a socket, which language runtimes report as
+"permission denied"; name look-up works where a policy of the engine allows the name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from durable_dsl.engine.host import Host
+from durable_dsl.engine.interfaces.interface import Interface
+
+network = Interface("wasi:sockets/network")
+instance_network = Interface("wasi:sockets/instance-network")
+tcp = Interface("wasi:sockets/tcp")
+tcp_create_socket = Interface("wasi:sockets/tcp-create-socket")
+udp = Interface("wasi:sockets/udp")
+udp_create_socket = Interface("wasi:sockets/udp-create-socket")
+ip_name_lookup = Interface("wasi:sockets/ip-name-lookup")
+INTERFACES = (
+    network, instance_network, tcp, tcp_create_socket, udp, udp_create_socket, ip_name_lookup,
+)  # fmt: skip
+
+_DENIED = {"err": "access-denied"}
+
+
+class Network:
+    """The resource `network`: a right to use the network, which here is none."""
+
+    resource_kind = "network"
+
+
+@instance_network.plain("instance-network")
+def get_network(_host: Host) -> Network:
+    return Network()
+
+
+def _denied(_host: Host, *_arguments: Any) -> dict[str, str]:
+    return _DENIED
+
+
+tcp_create_socket.plain("create-tcp-socket")(_denied)
+udp_create_socket.plain("create-udp-socket")(_denied)
+ip_name_lookup.plain("resolve-addresses")(_denied)

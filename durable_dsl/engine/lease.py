@@ -1,0 +1,35 @@
+"""Who may run a worker: one process at a time, by a lock that the system lets go of when the process dies.
+
+The lock is on a file of the worker's own; what stands in it is the process id, for the message to others. The file
+stays when the lease ends, since removing it would race with somebody who just opened it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from durable_dsl.engine.errors import LeaseError, StoreError
+
+
+class Lease:
+    """The right to run one worker; held from construction to `close`."""
+
+    def __init__(self, directory: Path, worker: int, name: str) -> None:
+        try:
+            directory.mkdir(exist_ok=True)
+            self._fd = os.open(directory / str(worker), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreError(str(directory), error.strerror or str(error)) from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
+            os.close(self._fd)
+            raise LeaseError(name, owner) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+
+    def close(self) -> None:
+        os.close(self._fd)

@@ -1,0 +1,78 @@
+"""A component ready to run in a data directory: compiled, linked, with what its build wrote about it."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from durable_dsl.engine.bridge import ImportSet
+from durable_dsl.engine.catalogue import Build
+from durable_dsl.engine.component import Component, Export
+from durable_dsl.engine.guest_errors import Roots
+from durable_dsl.engine.interfaces.registry import lookup
+
+SECTION = "durable-dsl"
+
+
+def build_facts(component: Component) -> dict[str, Any] | None:
+    """What `durable-dsl build` wrote into the component; None for a foreign one."""
+    payload = component.custom_section(SECTION)
+    if payload is None:
+        return None
+    facts = json.loads(payload)
+    return facts if isinstance(facts, dict) and facts.get("format") == 1 else None
+
+
+def name_of(path: Path, facts: dict[str, Any] | None) -> str:
+    """A component's name: what its project says, else its file's stem."""
+    return str((facts or {}).get("name") or path.stem)
+
+
+class LoadedComponent:
+    """One build of a component. `name` and `version` are the data directory's, `hash` is its content's."""
+
+    def __init__(self, component: Component, build: Build) -> None:
+        self._component = component
+        self.build = build
+
+    def __repr__(self) -> str:
+        return f"<LoadedComponent {self.name} version {self.version}>"
+
+    @property
+    def name(self) -> str:
+        return self.build.component
+
+    @property
+    def id(self) -> str:
+        return self.build.component_id
+
+    @property
+    def version(self) -> int:
+        return self.build.version
+
+    @property
+    def hash(self) -> str:
+        return self.build.hash
+
+    @property
+    def exports(self) -> tuple[Export, ...]:
+        return self._component.exports
+
+    def resolve(self, name: str) -> Export:
+        return self._component.resolve(name)
+
+    @cached_property
+    def facts(self) -> dict[str, Any] | None:
+        return build_facts(self._component)
+
+    @property
+    def roots(self) -> Roots | None:
+        """Where guest paths belong; None for a foreign component."""
+        return None if self.facts is None else self.facts.get("roots")
+
+    @cached_property
+    def imports(self) -> ImportSet:
+        """The linked imports, shared by all instances."""
+        return ImportSet(self._component, lookup)

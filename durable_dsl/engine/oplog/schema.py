@@ -1,0 +1,111 @@
+"""The database file `durable.sqlite3` of a data directory: its tables, and how an older file is brought up to date.
+
+    meta        one row per setting; `schema` is the version below, `id` identifies the data directory
+    component   a component's name and its UUID, derived from the name
+    build       its builds by content hash; versions count 0, 1, 2 … in order of first use
+    worker      worker names, unique in the directory; `id` is the key everywhere else
+    entry       the oplogs. `idx` counts from 1 within a worker; `time` is nanoseconds since 1970; `request` and
+                `response` are JSON (bytes as {"base64": …}), or `@` and a hash where the text is in `payload`;
+                `detail` is a JSON object with the members of an entry that have no column; `crc` is the CRC-32 of
+                all texts
+    payload     long texts, keyed by their SHA-256
+    queue       accepted invocations that have not begun, in order of `id`
+    promise     promises; `data` is JSON once the state is `completed`
+    control     what another process asks of the one that runs a worker
+    bucket      key-value stores: one row per key, shared by all workers of the directory
+    container, object    blob stores
+
+Read it with the sqlite3 command, for example:
+
+    SELECT idx, kind, datetime(time / 1000000000, 'unixepoch'), function, response FROM entry WHERE worker = 1;
+
+A file with a newer schema is refused. Migrations run in one transaction each, so being killed in one leaves the older
+schema whole.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+
+VERSION = 1
+
+_MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE component (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE build (
+        component TEXT NOT NULL, version INTEGER NOT NULL, hash TEXT NOT NULL, size INTEGER NOT NULL,
+        time INTEGER NOT NULL, PRIMARY KEY (component, version), UNIQUE (component, hash)
+    ) WITHOUT ROWID;
+    CREATE TABLE worker (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, component TEXT NOT NULL, time INTEGER NOT NULL
+    );
+    CREATE TABLE entry (
+        worker INTEGER NOT NULL, idx INTEGER NOT NULL, time INTEGER NOT NULL, kind TEXT NOT NULL, function TEXT,
+        type TEXT, request TEXT, response TEXT, "begin" INTEGER, key TEXT, detail TEXT, crc INTEGER NOT NULL,
+        PRIMARY KEY (worker, idx)
+    ) WITHOUT ROWID;
+    CREATE INDEX entry_key ON entry (worker, key) WHERE key IS NOT NULL;
+    CREATE TABLE payload (
+        worker INTEGER NOT NULL, hash TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (worker, hash)
+    ) WITHOUT ROWID;
+    CREATE TABLE queue (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, worker INTEGER NOT NULL, function TEXT NOT NULL, request TEXT NOT NULL,
+        key TEXT NOT NULL, UNIQUE (worker, key)
+    );
+    CREATE TABLE promise (
+        worker INTEGER NOT NULL, idx INTEGER NOT NULL, state TEXT NOT NULL, data TEXT, PRIMARY KEY (worker, idx)
+    ) WITHOUT ROWID;
+    CREATE TABLE control (worker INTEGER PRIMARY KEY, action TEXT NOT NULL);
+    CREATE TABLE bucket (
+        bucket TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (bucket, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE container (name TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE object (
+        container TEXT NOT NULL, name TEXT NOT NULL, time INTEGER NOT NULL, data BLOB NOT NULL,
+        PRIMARY KEY (container, name)
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+class NewerSchemaError(Exception):
+    """The file was written by a later version of this package; nothing is changed in it."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(found)
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"the data directory has schema {self.found}; this version of durable-dsl knows up to {VERSION}"
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The schema version of an open file; 0 for a new one."""
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
+    if known is None:
+        return 0
+    return int(connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to `VERSION`. Two processes may open a new file at once: the second waits and finds it done."""
+    if version_of(connection) == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        found = version_of(connection)
+        if found > VERSION:
+            raise NewerSchemaError(found)
+        if found == 0:
+            connection.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+            connection.execute("INSERT INTO meta VALUES ('id', ?)", (str(uuid.uuid4()),))
+        for script in _MIGRATIONS[found:]:
+            for statement in script.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(VERSION),))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

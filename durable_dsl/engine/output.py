@@ -1,0 +1,123 @@
+"""What the guest writes on stdout and stderr: recorded, shown once, a failure's traceback kept back.
+
+Shown as it comes, but for text that may be the traceback of the failure that ends the attempt: from its first line on
+it is held until the guest goes on (then it was only output) or the attempt ends (then the error shows it, once).
+
+Nothing is shown or recorded in replay. What stands in the oplog after the last replayed entry is about to be written
+again and is left out once, piece by piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from durable_dsl.engine.guest_errors import begins_failure, may_begin_failure
+from durable_dsl.engine.oplog.entries import Entry, ImportedFunctionInvoked, Log
+from durable_dsl.engine.oplog.log import Oplog
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.host import Host
+
+Sink = Callable[[str, bytes], None]
+#: How much of an attempt's stderr is kept to find the failure in it.
+_KEPT = 1 << 18
+
+
+class GuestOutput:
+    """The output of one instance. `sink(level, data)` shows it."""
+
+    def __init__(self, log: Oplog, sink: Sink) -> None:
+        self.live = False
+        self._log = log
+        self._sink = sink
+        self._seen: list[tuple[str, str, str]] = []
+        self._held = bytearray()
+        self._holding = False  # the first line of a failure was seen
+        self._line = b""  # the current line of stderr as far as it was written
+        self._stderr = bytearray()
+
+    def expect(self, seen: list[tuple[str, str, str]]) -> None:
+        """These pieces of output (level, context, message) were shown before, and come again."""
+        self._seen = list(seen)
+        if seen:
+            self._log.on_progress = self.progress
+
+    def write(self, host: Host, level: str, data: bytes) -> None:
+        if level == "stderr":
+            self._stderr += data
+            del self._stderr[:-_KEPT]
+        if not self.live:
+            return
+        if self.record(host, level, "", data.decode("utf-8", "replace")):
+            self._show(level, data)
+
+    def record(self, host: Host, level: str, context: str, message: str) -> bool:
+        """Record a piece of output; False if it was recorded, and shown, in an earlier attempt."""
+        if not host.cursor.live:
+            return False
+        if host.recording and self._seen:
+            piece = (level, context, message)
+            if piece in self._seen:
+                self._seen.remove(piece)
+                return False
+        self._log.append(Log(level, context, message))
+        return True
+
+    def progress(self, entry: Entry) -> None:
+        """The guest has gone on: what it writes from now on is new, and what was held is output.
+
+        Printing a traceback looks for source files, so local reads do not count for what is held.
+        """
+        self._seen = []
+        if not (isinstance(entry, ImportedFunctionInvoked) and entry.type == "read-local"):
+            self.release()
+        elif not self._held:
+            self._log.on_progress = None
+
+    def release(self) -> None:
+        """Show what was held."""
+        held, self._held = bytes(self._held), bytearray()
+        self._holding = False
+        self._line = held.rpartition(b"\n")[2]
+        if not self._seen:
+            self._log.on_progress = None
+        if held:
+            self._sink("stderr", held)
+
+    def begin_attempt(self) -> None:
+        self._stderr.clear()
+
+    def end_attempt(self) -> tuple[str, str]:
+        """The attempt failed: its stderr, and the part of it that was held; nothing is held any more."""
+        held, self._held = bytes(self._held), bytearray()
+        self._holding = False
+        self._line = b""
+        return self._stderr.decode("utf-8", "replace"), held.decode("utf-8", "replace")
+
+    def show(self, text: str) -> None:
+        """Show what was held and did not belong to the failure."""
+        self._sink("stderr", text.encode())
+
+    def _show(self, level: str, data: bytes) -> None:
+        if level != "stderr":
+            self.release()
+            self._sink(level, data)
+            return
+        shown = bytearray()
+        for piece in data.splitlines(keepends=True):
+            self._line += piece
+            line = self._line.decode("utf-8", "replace").rstrip("\r\n")
+            whole = piece.endswith((b"\n", b"\r"))
+            if self._holding or begins_failure(line) or (not whole and may_begin_failure(line)):
+                self._holding = self._holding or begins_failure(line)
+                self._held += piece
+            else:
+                shown += self._held + piece
+                self._held.clear()
+            if whole:
+                self._line = b""
+        if self._held:
+            self._log.on_progress = self.progress
+        if shown:
+            self._sink("stderr", bytes(shown))

@@ -1,0 +1,41 @@
+"""Accepted invocations that have not begun, on disk: whoever was told that one is accepted can rely on it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from durable_dsl.engine.invocation import Invocation
+from durable_dsl.engine.oplog.store import Store
+
+
+class Queue:
+    """The queue of one worker, in order of acceptance."""
+
+    def __init__(self, store: Store, worker: int) -> None:
+        self._store = store
+        self._worker = worker
+        self._known: set[str] = set()
+
+    def add(self, job: Invocation) -> None:
+        """On disk when this returns."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT OR IGNORE INTO queue (worker, function, request, key) VALUES (?, ?, ?, ?)",
+                (self._worker, job.export.name, job.request, job.key),
+            )
+
+        self._store.transaction(work)
+
+    def load(self) -> list[tuple[str, str, str]]:
+        """Function, request and key of each that has not begun, in order.
+
+        A row outlives the beginning of its invocation; what has begun is in the oplog.
+        """
+        rows = self._store.read(
+            "SELECT function, request, key FROM queue WHERE worker = ? AND NOT EXISTS (SELECT 1 FROM entry WHERE"
+            " entry.worker = queue.worker AND entry.key = queue.key AND kind = 'exported-function-invoked')"
+            " ORDER BY id",
+            (self._worker,),
+        )
+        return [(row[0], row[1], row[2]) for row in rows]

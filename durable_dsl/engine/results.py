@@ -1,0 +1,67 @@
+"""What became of an invocation, by its idempotency key: looked up in the oplog, answered without running anything."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from durable_dsl.engine.errors import InvocationError
+from durable_dsl.engine.oplog.regions import Regions
+from durable_dsl.engine.oplog.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A finished invocation: the response's JSON text, or the error."""
+
+    function: str
+    response: str | None = None
+    error: InvocationError | None = None
+
+
+def find(store: Store, worker: int, key: str) -> Known | None:
+    """The outcome of the invocation with this key; None if there is none yet."""
+    reverted = _reverted(store, worker)
+    started = store.read(
+        "SELECT idx, function FROM entry WHERE worker = ? AND key = ? AND kind = 'exported-function-invoked'"
+        " ORDER BY idx DESC",
+        (worker, key),
+    )
+    begun = next(((index, function) for index, function in started if index not in reverted), None)
+    if begun is None:
+        return None
+    index, function = begun
+    for row in store.rows(
+        worker,
+        "AND idx > ? AND kind IN ('exported-function-completed', 'error', 'exited', 'exported-function-invoked')",
+        (index,),
+    ):
+        if row[0] in reverted:
+            continue
+        if row[2] == "exported-function-completed":
+            return Known(function, response=row[6])
+        members = json.loads(row[9]) if row[9] else {}
+        if row[2] == "exited":
+            return Known(function, error=exit_error(members["status"]))
+        if row[2] == "error" and members["final"] and not _went_on(store, worker, row[0]):
+            told = (members["error_type"], members["message"], members["traceback"])
+            return Known(function, error=InvocationError(*told, "failed"))
+        if row[2] == "exported-function-invoked":
+            return None
+    return None
+
+
+def exit_error(status: int) -> InvocationError:
+    return InvocationError("Exit", f"the guest ended itself with exit status {status}", "", "exited")
+
+
+def _went_on(store: Store, worker: int, index: int) -> bool:
+    """Whether an update let the worker go on after its failure at `index`."""
+    query = "SELECT 1 FROM entry WHERE worker = ? AND idx > ? AND kind = 'successful-update'"
+    return store.read_one(query, (worker, index)) is not None
+
+
+def _reverted(store: Store, worker: int) -> Regions:
+    rows = store.read("SELECT detail FROM entry WHERE worker = ? AND kind = 'revert'", (worker,))
+    ranges = [json.loads(row[0]) for row in rows]
+    return Regions((members["start"], members["end"]) for members in ranges)

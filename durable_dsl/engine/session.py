@@ -1,0 +1,177 @@
+"""One instance of a worker: it replays the oplog, then runs invocations, until something ends it.
+
+Replay runs the recorded invocations again, answering their host calls from the oplog. The invocation that had not
+completed goes live where its record ends and is completed here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from durable_dsl.engine.bridge import Instance
+from durable_dsl.engine.host import PERSIST_NOTHING, Host
+from durable_dsl.engine.json_form import ArgumentFault, restore, to_json
+from durable_dsl.engine.loading import LoadedComponent
+from durable_dsl.engine.oplog.cursor import Cursor
+from durable_dsl.engine.oplog.entries import ExportedFunctionCompleted, ExportedFunctionInvoked
+from durable_dsl.engine.oplog.log import Oplog
+from durable_dsl.engine.oplog.regions import Regions
+from durable_dsl.engine.output import GuestOutput
+from durable_dsl.engine.sandbox import Sandbox
+from durable_dsl.engine.signals import Divergence, Signal, TimedOut
+from durable_dsl.engine.values import ValueFault
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.component import Export
+    from durable_dsl.engine.invocation import Invocation
+    from durable_dsl.engine.worker import Worker
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def arguments_text(export: Export, arguments: Sequence[Any]) -> str:
+    """Arguments as the JSON array that goes into the oplog."""
+    kinds = [kind for _, kind in export.type.params]
+    return _encode([to_json(value, kind) for value, kind in zip(arguments, kinds, strict=True)])
+
+
+def arguments_of(export: Export, request: str) -> list[Any]:
+    """The inverse of `arguments_text`."""
+    values = json.loads(request)
+    return [restore(value, kind) for value, (_, kind) in zip(values, export.type.params, strict=True)]
+
+
+def result_text(export: Export, value: Any) -> str:
+    return "null" if export.type.result is None else _encode(to_json(value, export.type.result))
+
+
+def result_of(export: Export, response: str) -> Any:
+    """The inverse of `result_text`."""
+    if export.type.result is None:
+        return None
+    return restore(json.loads(response), export.type.result)
+
+
+class Session:
+    """A live instance and its host."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        component: LoadedComponent,
+        log: Oplog,
+        regions: Regions,
+        condition: threading.Condition,
+    ) -> None:
+        engine = worker.engine
+        self.component = component
+        self._limit = engine.timeout
+        self._max_memory = engine.max_memory
+        self._log = log
+        self._files = Sandbox()
+        self._instance: Instance | None = None
+        #: Called when the history has been replayed.
+        self.on_live: Callable[[], None] | None = None
+        self.host = Host(
+            worker,
+            log=log,
+            cursor=Cursor(log.store, log.worker, log.committed, regions),
+            clock=engine.clock,
+            output=GuestOutput(log, engine.output),
+            files=self._files,
+            environment=worker.environment(component),
+            arguments=worker.created.args,
+            condition=condition,
+        )
+        self.host.cursor.on_live = self._went_live
+
+    def open(self) -> None:
+        """Instantiate. The component's start code may make host calls, so this can end like any guest call."""
+        if self.host.cursor.live:
+            self._went_live()
+        self._instance = Instance(self.component.imports, self.host, max_memory=self._max_memory)
+
+    def close(self) -> None:
+        if self._instance is not None:
+            self._instance.close()
+        self._files.close()
+
+    def interrupt(self, signal: Signal) -> None:
+        """From any thread: end the guest with `signal` at its next chance."""
+        self.host.signal = signal
+        if self._instance is not None:
+            self._instance.interrupt(signal)
+        with self.host.condition:
+            self.host.condition.notify_all()
+
+    def replay(self) -> tuple[str, Any] | None:
+        """Run the recorded history; key and result of the invocation that was completed by it, if one was."""
+        cursor = self.host.cursor
+        while not cursor.live:
+            row = cursor.take(ExportedFunctionInvoked.kind)
+            export = self.component.resolve(row[3] or "")
+            value = self._call(export, arguments_of(export, row[5] or "[]"), row[8] or "", row[0])
+            response = result_text(export, value)
+            if self.host.cursor.live:  # in the call just made
+                self._complete(response)
+                return row[8] or "", value
+            completed = cursor.take(ExportedFunctionCompleted.kind)
+            if completed[6] != response:
+                raise Divergence(completed[0], f"result {completed[6]}", f"result {response}")
+        return None
+
+    def unrecorded(self, export: Export, arguments: list[Any]) -> Any:
+        """Call an export that serves updates: nothing of it is recorded or shown, its host calls are performed."""
+        host = self.host
+        level = host.level
+        host.set_level(PERSIST_NOTHING)
+        host.output.live = False
+        try:
+            return self._call(export, arguments, host.invocation_key, host.invoked_at)
+        finally:
+            host.set_level(level)
+
+    def invoke(self, job: Invocation) -> Any:
+        """Run an invocation live, and have its result on disk."""
+        before = self._log.ends
+        index = self._log.append(ExportedFunctionInvoked(job.export.name, job.request, job.key))
+        try:
+            value = self._call(job.export, job.arguments, job.key, index)
+        except ValueFault as fault:  # a handle that the instance does not know; nothing ran
+            self._log.withdraw(before)
+            raise ArgumentFault(job.export.signature, fault.path, fault.message) from None
+        self._complete(result_text(job.export, value))
+        return value
+
+    def _call(self, export: Export, arguments: list[Any], key: str, index: int) -> Any:
+        assert self._instance is not None
+        host = self.host
+        host.invocation_key = key
+        host.invoked_at = index
+        host.key_counts.clear()
+        host.output.begin_attempt()
+        if self._limit is None:
+            return self._instance.call(export, arguments)
+        alarm = threading.Timer(self._limit, self._time_out)
+        alarm.start()
+        try:
+            return self._instance.call(export, arguments)
+        finally:
+            alarm.cancel()
+
+    def _complete(self, response: str) -> None:
+        self.host.output.release()
+        self._log.append(ExportedFunctionCompleted(response))
+        self._log.commit()
+
+    def _time_out(self) -> None:
+        self.interrupt(TimedOut(f"the invocation took longer than {self._limit:g} s", "TimeLimit"))
+
+    def _went_live(self) -> None:
+        self.host.settle()
+        if self.on_live is not None:
+            self.on_live()
+        self.host.output.expect(self.host.cursor.trailing_output)

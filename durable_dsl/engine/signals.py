@@ -1,0 +1,92 @@
+"""How the engine ends a guest call: exceptions that no guest code can catch, each a decision of its own.
+
+They are no errors: the wrapper around host calls lets them through, the bridge ends the wasm
+call with them, and the worker decides by their class what is written and what happens next.
+"""
+
+from __future__ import annotations
+
+from durable_dsl.engine.bridge_errors import HostTrap
+
+
+class Signal(HostTrap):
+    """Root: ends the guest call at a host call."""
+
+
+class Exit(Signal):
+    """The guest called exit."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Sleep(Signal):
+    """All there is to wait for is a time at least the suspend threshold away (nanoseconds since 1970)."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__(until)
+        self.until = until
+
+
+class AwaitPromise(Signal):
+    """The guest awaits a promise that is not completed: that of `worker` (its id and name) at `index`."""
+
+    def __init__(self, worker: int, name: str, index: int) -> None:
+        super().__init__(worker, name, index)
+        self.worker = worker
+        self.name = name
+        self.index = index
+
+
+class Rewind(Signal):
+    """The guest jumped back in its own history; replay starts again at once."""
+
+
+class Restart(Signal):
+    """A simulated crash, or an update: replay starts again at once, callers keep waiting."""
+
+
+class Interrupt(Signal):
+    """Somebody asked for the worker to stop."""
+
+
+class Closing(Signal):
+    """The engine is being closed: the worker stops as it would if the process died here."""
+
+
+class Failure(Signal):
+    """The host cannot or may not do what the guest asked; ends the attempt like a trap, with this message."""
+
+    retriable = True
+
+    def __init__(self, message: str, type: str = "HostError") -> None:  # noqa: A002
+        super().__init__(message, type)
+        self.message = message
+        self.type = type
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Fatal(Failure):
+    """As `Failure`, where no further attempt can help."""
+
+    retriable = False
+
+
+class TimedOut(Fatal):
+    """The invocation took longer than the engine's time limit."""
+
+
+class Divergence(Signal):
+    """The guest did something else than what its oplog has recorded at `index`. Nothing is written."""
+
+    def __init__(self, index: int, recorded: str, attempted: str) -> None:
+        super().__init__(index, recorded, attempted)
+        self.index = index
+        self.recorded = recorded
+        self.attempted = attempted
+
+    def __str__(self) -> str:
+        return f"oplog entry {self.index}: recorded {self.recorded}, attempted {self.attempted}"

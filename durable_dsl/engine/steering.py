@@ -1,0 +1,153 @@
+"""What is done to a worker from outside: interrupt, simulated crash, revert, fork, update.
+
+These work on a worker that this process runs, on one that nobody runs, and, where that makes sense, on one that
+another process runs: that one is asked through the data directory (`watcher.py`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from durable_dsl.engine import updating
+from durable_dsl.engine.errors import LeaseError, UsageError
+from durable_dsl.engine.oplog.entries import Create, Interrupted, PendingUpdate, Revert
+from durable_dsl.engine.signals import Interrupt, Restart
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.driver import Driver
+    from durable_dsl.engine.oplog.summary import Update
+    from durable_dsl.engine.worker import Worker
+
+_ACTIVE = frozenset({"running", "suspended", "retrying"})
+
+
+def interrupt(worker: Worker) -> bool:
+    """Stop what runs, sleeps or waits for a retry; False if there is nothing to stop. It can be resumed."""
+    if worker.running:
+        worker.signal(Interrupt())
+        return True
+    try:
+        with worker.turn() as driver:
+            if driver.status not in _ACTIVE:
+                return False
+            driver.drop_session()
+            driver.log.append(Interrupted())
+            driver.log.commit()
+            driver.status = "interrupted"
+            return True
+    except LeaseError:
+        worker.engine.ask(worker.id, "interrupt")
+        return True
+
+
+def simulate_crash(worker: Worker) -> None:
+    """Throw the instance away in the middle of what it does; replay goes on from the oplog at once."""
+    if worker.running:
+        worker.signal(Restart())
+        return
+    try:
+        with worker.turn() as driver:
+            driver.drop_session()
+    except LeaseError:
+        worker.engine.ask(worker.id, "simulate-crash")
+
+
+def revert(worker: Worker, index: int) -> None:
+    """Take back everything after entry `index`: for replay, for results, for the worker's status."""
+    with worker.turn() as driver:
+        last = driver.log.last
+        if not 1 <= index <= last:
+            raise UsageError(f"worker {worker.name!r} has entries 1 to {last}, it cannot go back to {index}")
+        if index == last:
+            return
+        driver.drop_session()
+        driver.log.append(Revert(index + 1, last))
+        driver.reload()
+
+
+def revert_invocations(worker: Worker, count: int) -> None:
+    """Take back the last `count` invocations."""
+    with worker.turn() as driver:
+        reverted = driver.summary.reverted
+        begun = [
+            record.index
+            for record in worker.engine.store.records(worker.id, "AND kind = 'exported-function-invoked'")
+            if record.index not in reverted
+        ]
+    if not 1 <= count <= len(begun):
+        raise UsageError(f"worker {worker.name!r} has {len(begun)} invocations, it cannot take back {count}")
+    revert(worker, begun[-count] - 1)
+
+
+def fork(worker: Worker, name: str, index: int) -> None:
+    """Make a new worker with the entries 1 to `index` of this one, its promises and nothing of its queue."""
+    engine = worker.engine
+    created = worker.created
+    copy = Create(created.component, created.version, created.args, created.env, worker.name)
+    last = engine.store.last_index(worker.id)
+    if not 1 <= index <= last:
+        raise UsageError(f"worker {worker.name!r} has entries 1 to {last}, it cannot be forked at {index}")
+    if engine.catalogue.worker(name) is not None:
+        raise UsageError(f"there is a worker {name!r} already", "give the new one another name")
+    target = engine.catalogue.create_worker(name, copy, engine.clock.now()).id
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            'INSERT INTO entry SELECT ?, idx, time, kind, function, type, request, response, "begin", key, detail, crc'
+            " FROM entry WHERE worker = ? AND idx BETWEEN 2 AND ?",
+            (target, worker.id, index),
+        )
+        connection.execute("INSERT INTO payload SELECT ?, hash, data FROM payload WHERE worker = ?", (target, worker.id))
+        connection.execute(
+            "INSERT INTO promise SELECT ?, idx, state, data FROM promise WHERE worker = ? AND idx <= ?",
+            (target, worker.id, index),
+        )
+
+    engine.store.transaction(work)
+
+
+def request_update(worker: Worker, version: int, mode: str) -> None:
+    """Ask for an update and let it happen: at once where nothing runs, else as soon as it can."""
+    if worker.status == "exited":
+        return
+    _check(worker, version)
+    if mode == "automatic" and worker.running:
+        worker.add_hint(PendingUpdate(version, "automatic"))
+        worker.signal(Restart())
+    else:
+        worker.in_background(lambda driver: _carry_out(driver, version, mode))
+
+
+def update(worker: Worker, version: int, mode: str = "automatic") -> Update:
+    """Move the worker to another version now, and say what became of that."""
+    _check(worker, version)
+    with worker.turn() as driver:
+        _carry_out(driver, version, mode)
+        return driver.summary.updates[-1]
+
+
+def _check(worker: Worker, version: int) -> None:
+    summary = worker.summary()
+    worker.engine.catalogue.build(worker.component, version)
+    if summary.version == version:
+        raise UsageError(f"worker {worker.name!r} is on version {version} already")
+    if any(one.status == "pending" and one.version == version for one in summary.updates):
+        raise UsageError(f"an update of worker {worker.name!r} to version {version} is under way already")
+
+
+def _carry_out(driver: Driver, version: int, mode: str) -> None:
+    """Whoever has the turn does this; an invocation that had not ended is continued by `Driver.run` afterwards."""
+    if mode == "automatic":
+        driver.drop_session()
+        driver.log.append(PendingUpdate(version, "automatic"))
+        driver.log.commit()
+    elif driver.status in {"failed", "exited"}:
+        raise UsageError(f"a worker that is {driver.status} cannot save a snapshot")
+    elif updating.save_snapshot(driver, version) is not None:
+        driver.reload()
+        return
+    try:
+        driver.run(None)
+    finally:
+        driver.reload()

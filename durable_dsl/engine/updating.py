@@ -1,0 +1,114 @@
+"""Moving a worker to another build of its component.
+
+Automatic: the whole history is replayed on the new build. If it does the same, the worker is on it; anything else, a
+trap or a result that differs, is the update's failure, and the worker goes on where it was. Snapshot-based: the old
+build's `save` gives bytes, the new build's `load` takes them, and the history before them is not replayed any more;
+`load` runs again at each start, since instances do not outlive processes.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from durable_dsl.engine.bridge import GuestTrap, UnknownExport
+from durable_dsl.engine.errors import EngineError, UsageError
+from durable_dsl.engine.failures import tell
+from durable_dsl.engine.oplog.entries import FailedUpdate, PendingUpdate, SuccessfulUpdate
+from durable_dsl.engine.signals import Closing, Failure, Signal
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.driver import Driver
+    from durable_dsl.engine.oplog.summary import Update
+    from durable_dsl.engine.session import Session
+
+SAVE, LOAD = "golem:api/save-snapshot#save", "golem:api/load-snapshot#load"
+
+
+def attempt(driver: Driver) -> Session | None:
+    """Try the pending update: an instance of the new build with the worker's state, or None where it failed.
+
+    Whatever the new build does once its history is replayed is the worker's own doing, and ends as it always does.
+    """
+    update = driver.summary.pending_update
+    assert update is not None
+    snapshot = update.mode == "snapshot-based"
+    regions = driver.summary.deleted
+    if snapshot:
+        regions = regions.adding([(2, update.index)])
+    settled = False
+
+    def settle() -> None:
+        nonlocal settled
+        settled = True
+        driver.log.append(SuccessfulUpdate(update.version))
+        driver.log.commit()
+        driver.summary.version = update.version
+        driver.summary.failures = {}
+
+    try:
+        session = driver.new_session(update.version, regions)
+        if snapshot:
+            session.open()
+            load_snapshot(driver, session, update.index)
+            settle()
+        else:
+            session.on_live = settle
+            session.open()
+        driver.replay(session)
+    except Closing:
+        raise
+    except (Signal, GuestTrap, EngineError) as end:
+        if settled:
+            raise
+        failed(driver, update, _why(driver, end))
+        return None
+    return session
+
+
+def failed(driver: Driver, update: Update, reason: str) -> None:
+    """Record the failure; the worker is on its old build again."""
+    driver.drop_session()
+    driver.log.append(FailedUpdate(update.version, reason))
+    driver.log.commit()
+
+
+def _why(driver: Driver, end: BaseException) -> str:
+    if isinstance(end, (GuestTrap, Failure)):
+        session = driver.current
+        assert session is not None
+        told = tell(end, session.host.output, session.component.roots)
+        return f"{told.type}: {told.message}"
+    return str(end)
+
+
+def load_snapshot(driver: Driver, session: Session, index: int) -> None:
+    """Give the new build the state that the old one saved."""
+    record = next(driver.log.store.records(driver.worker.id, "AND idx = ?", (index,)))
+    assert isinstance(record.entry, PendingUpdate)
+    data = base64.b64decode(record.entry.snapshot or "")
+    outcome: dict[str, Any] = session.unrecorded(session.component.resolve(LOAD), [data])
+    if "err" in outcome:
+        raise UsageError(f"load-snapshot refused the snapshot: {outcome['err']}")
+
+
+def save_snapshot(driver: Driver, version: int) -> str | None:
+    """Have the worker's build save its state and ask for the update; the reason where that failed."""
+    session = driver.session()
+    try:
+        saved: bytes = session.unrecorded(session.component.resolve(SAVE), [])
+    except UnknownExport:
+        reason = f"version {driver.summary.version} exports no save-snapshot"
+    except (GuestTrap, Failure) as end:
+        reason = f"save-snapshot failed: {_why(driver, end)}"
+        driver.drop_session()
+    else:
+        snapshot = base64.b64encode(saved).decode()
+        driver.log.append(PendingUpdate(version, "snapshot-based", snapshot))
+        driver.log.commit()
+        driver.drop_session()
+        return None
+    driver.log.append(FailedUpdate(version, reason))
+    driver.log.commit()
+    return reason
+

@@ -1,0 +1,143 @@
+"""Where a run can crash: every place that the engine passes, named so that it is the same place in every run.
+
+A name is an oplog index and a word, `12:effect`:
+
+    record    entry 12 was added; unless something had it committed it is in memory only
+    write     entries up to 12 are in a database transaction that is not at its end
+    commit    entries up to 12 are on disk
+    before    a host call is about to do what it does; entry 12 is going to be its record
+    effect    it has done it, and entry 12 is not there yet
+    answer    the call is complete, entry 12 is the last, and the guest has not had its answer
+
+Calls inside a persist-nothing zone leave no record, so several places there would share a name: the second is
+`12:effect#2`. Names mean the same only as long as the guest does the same; the driver notices where it does not.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.oplog.entries import Entry
+    from durable_dsl.engine.probe import Place
+
+#: The places in the order in which they are reported, and what a crash there means.
+PLACES = {
+    "record": "entry {index} ({name}) was added and is not on disk",
+    "write": "entries up to {index} were being written, the transaction was not at its end",
+    "commit": "entries up to {index} had just come to disk",
+    "before": "before the effect of {name}",
+    "effect": "after the effect of {name}, before its record",
+    "answer": "after the record of {name}, before the guest had its answer",
+}
+
+PERSIST_NOTHING = "persist-nothing"
+
+
+class Crashed(BaseException):
+    """Stands for the death of the process where a crash is only simulated; nothing may catch it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The engine was at `point`. `name` is the host call's or the entry's, the rest is how things stood there."""
+
+    point: str
+    place: str
+    index: int
+    name: str
+    type: str = ""
+    on_disk: int = 0
+    zone: bool = False
+    idempotent: bool = True
+    regions: tuple[int, ...] = ()
+
+    @property
+    def meaning(self) -> str:
+        return PLACES[self.place].format(index=self.index, name=self.name)
+
+
+class Watch:
+    """Listens to the engine, notes where it gets to, and lets the process die at one place.
+
+    `at` is a point's name or a number that counts events from 0; None lets the run go to its end. `die` does not
+    return. A `Crashed` that it raises is raised again wherever else the engine goes, so that nothing is written on
+    the way out.
+    """
+
+    def __init__(self, last: int, at: str | int | None = None, die: Callable[[], NoReturn] | None = None) -> None:
+        self.events: list[Event] = []
+        self.last = self.on_disk = last
+        self.dead = False
+        self._at = at
+        self._die = die or crash
+        self._names: Counter[str] = Counter()
+        self._host: Host | None = None
+
+    @property
+    def reached(self) -> Event | None:
+        """Where the process died."""
+        return self.events[-1] if self.dead else None
+
+    # What the engine calls
+
+    def called(self, place: Place, host: Host, name: str, function_type: str) -> None:
+        self._host = host
+        self._pass(place, host.log.last + (place != "answer"), name, function_type)
+
+    def added(self, index: int, entry: Entry) -> None:
+        self.last = index
+        name = getattr(entry, "function", None) or entry.kind
+        self._pass("record", index, name, entry.kind)
+
+    def committed(self, index: int) -> None:
+        self.last, self.on_disk = max(self.last, index), index
+        self._pass("commit", index, "commit")
+
+    def writing(self) -> None:
+        """Inside every transaction, before its end."""
+        self._pass("write", self.last if self.last > self.on_disk else self.last + 1, "commit")
+
+    def _pass(self, place: str, index: int, name: str, type_: str = "") -> None:
+        if self.dead:
+            raise Crashed
+        point = f"{index}:{place}"
+        self._names[point] += 1
+        if self._names[point] > 1:
+            point = f"{point}#{self._names[point]}"
+        number = len(self.events)
+        host = self._host
+        state = () if host is None else (host.level == PERSIST_NOTHING, host.idempotent, tuple(host.regions))
+        self.events.append(Event(point, place, index, name, type_, self.on_disk, *state))
+        if self._at is not None and self._at in {point, number}:
+            self.dead = True
+            self._die()
+
+
+def crash() -> NoReturn:
+    """End the run as the death of the process would, as far as the engine can tell."""
+    raise Crashed
+
+
+def choose(events: Sequence[Event], count: int | None, seed: int) -> list[Event]:
+    """`count` of the events in their order, or all; every kind of place gets its share, then chance decides."""
+    if count is None or count >= len(events):
+        return list(events)
+    chance = random.Random(seed)  # noqa: S311 - a sample that anybody can draw again
+    groups: dict[tuple[str, str], list[int]] = {}
+    for number, event in enumerate(events):
+        groups.setdefault((event.place, event.name), []).append(number)
+    stacks = [chance.sample(numbers, len(numbers)) for numbers in groups.values()]
+    chance.shuffle(stacks)
+    chosen: list[int] = []
+    while len(chosen) < count:
+        for stack in stacks:
+            if stack and len(chosen) < count:
+                chosen.append(stack.pop())
+    return [events[number] for number in sorted(chosen)]

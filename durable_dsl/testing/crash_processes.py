@@ -1,0 +1,68 @@
+"""The driver's side of the process that makes real crashes (`crash_child.py`): started when first needed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Self
+
+from durable_dsl.testing.crash_child import Answer, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class Processes:
+    """Makes runs in processes that are killed. `modules` are imported there before anything else."""
+
+    def __init__(self, folder: Path, modules: Sequence[str]) -> None:
+        self._folder = folder
+        self._modules = list(modules)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, request: Request) -> Answer:
+        """Have one run made; raises TypeError where the request cannot be sent to another process."""
+        try:
+            pickle.dumps(request)
+        except Exception as error:
+            raise TypeError(
+                f"arguments and engine options must be plain data to be sent to the process that is killed ({error}); "
+                "with real=0 crashes are simulated in this process"
+            ) from error
+        if self._connection is None:
+            self._start()
+        assert self._connection is not None
+        self._connection.send(request)
+        answer: Answer = self._connection.recv()
+        return answer
+
+    def close(self) -> None:
+        if self._connection is not None and self._process is not None:
+            self._connection.close()
+            self._process.wait()
+        self._connection = self._process = None
+
+    def _start(self) -> None:
+        mine, theirs = socket.socketpair()
+        with theirs:
+            # Directories that killed processes leave behind go away with the driver's own.
+            environment = {**os.environ, "TMPDIR": str(self._folder)}
+            if sys.path[0:1] == [""] or os.getcwd() in sys.path:
+                environment["PYTHONPATH"] = os.pathsep.join([os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])])
+            command = [sys.executable, "-m", "durable_dsl.testing.crash_child", str(theirs.fileno()), *self._modules]
+            self._process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment
+            )
+        self._connection = Connection(mine.detach())

@@ -1,0 +1,177 @@
+"""A component, an export and arguments, to be run from the same beginning as often as one likes.
+
+The beginning is a data directory with the component and the worker, and with the invocations of `setup` where there
+are any. Every run gets a copy. One worker name and one idempotency key serve all runs, so that what is derived from
+them does not differ. The component is compiled and linked once and shared by the engines.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from durable_dsl.engine.api import Engine
+from durable_dsl.engine.clock import SkippingClock
+from durable_dsl.engine.errors import InvocationError
+from durable_dsl.engine.json_form import python_arguments
+from durable_dsl.engine.oplog.entries import Record, entry_of
+from durable_dsl.engine.oplog.store import FILE
+from durable_dsl.testing.crash_points import Crashed, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from durable_dsl.engine.loading import LoadedComponent
+    from durable_dsl.engine.worker import Worker
+
+WORKER = KEY = "crash-driver"
+#: A worker of such a status has nothing to continue.
+_OVER = frozenset({"failed", "exited"})
+
+#: A row of the table `entry`, or of `payload`, as it is in the file.
+Row = tuple[Any, ...]
+
+
+class SharedEngine(Engine):
+    """An engine that takes a component which another engine of this process has compiled."""
+
+    def adopt(self, component: LoadedComponent) -> None:
+        self._remember(component)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a caller got: a value, or a failure by its type and message."""
+
+    value: Any = None
+    failure: tuple[str, str] | None = None
+
+    def __str__(self) -> str:
+        return repr(self.value) if self.failure is None else f"{self.failure[0]}: {self.failure[1]}"
+
+
+class Stage:
+    """What is run. `options` go to `Engine.open`; time is skipped unless they hold a clock."""
+
+    def __init__(
+        self, folder: Path, component: Path, export: str, arguments: tuple[Any, ...], options: Mapping[str, Any]
+    ) -> None:
+        self.folder = folder
+        self.template = folder / "beginning"
+        self.path = component
+        self.export = export
+        self.arguments = arguments
+        self.options = dict(options)
+        self._component: LoadedComponent | None = None
+        self._copies = 0
+
+    def prepare(self, setup: Callable[[Worker], object] | None) -> None:
+        """Make the beginning. Raises what is wrong with component, export or arguments."""
+        with self._open(self.template) as engine:
+            self._component = engine.load(self.path)
+            export = self._component.resolve(self.export)
+            python_arguments(list(self.arguments), export)
+            worker = engine.worker(WORKER, self._component)
+            if setup is not None:
+                setup(worker)
+
+    def load(self) -> None:
+        """Compile and link in this process, where another one has made the beginning."""
+        with self._open(self.template) as engine:
+            self._component = engine.load(self.path)
+            self._component.imports  # noqa: B018 - linked now, so that a forked process finds it done
+
+    def copy(self) -> Path:
+        """A new data directory that stands at the beginning."""
+        self._copies += 1
+        target = self.folder / f"{os.getpid()}-{self._copies}"
+        target.mkdir()
+        for source in self.template.iterdir():
+            if source.is_file():
+                shutil.copyfile(source, target / source.name)
+        (target / "components").symlink_to(self.template / "components")
+        return target
+
+    def run(self, data: Path, watch: Watch | None = None) -> Outcome | None:
+        """Call the export with the key; None if `watch` ended the run before its caller had an answer."""
+        return self._use(data, watch, self._invoke)
+
+    def resume(self, data: Path, watch: Watch | None = None) -> None:
+        """Continue what is under way, as `durable-dsl worker resume` does; a failure of it is on record afterwards."""
+        self._use(data, watch, _resume)
+
+    def status(self, data: Path) -> str:
+        with self._open(data) as engine:
+            return engine.worker(WORKER).status
+
+    def _use(self, data: Path, watch: Watch | None, work: Callable[[Worker], Outcome]) -> Outcome | None:
+        with self._open(data) as engine:
+            assert self._component is not None
+            engine.adopt(self._component)
+            worker = engine.worker(WORKER)
+            if watch is not None:
+                engine.store.probe = watch
+                engine.store.writer.before_commit = watch.writing
+            try:
+                return work(worker)
+            except Crashed:
+                return None
+
+    def _invoke(self, worker: Worker) -> Outcome:
+        try:
+            return Outcome(worker.invoke(self.export, *self.arguments, idempotency_key=KEY))
+        except InvocationError as error:
+            return Outcome(failure=(error.type, error.message))
+
+    @contextmanager
+    def _open(self, data: Path) -> Iterator[SharedEngine]:
+        options = dict(self.options)
+        if "clock" not in options:
+            options["clock"] = _clock(data)
+        options.setdefault("output", _discard)
+        with SharedEngine.open(data, **options) as engine:
+            yield engine
+
+
+def rows_of(data: Path) -> tuple[list[Row], list[Row]]:
+    """The worker's entries and long texts, byte for byte as they are in the file."""
+    with closing(sqlite3.connect(data / FILE)) as connection:
+        worker = "worker = (SELECT id FROM worker WHERE name = ?)"
+        entries = connection.execute(f"SELECT * FROM entry WHERE {worker} ORDER BY idx", (WORKER,))  # noqa: S608
+        payloads = connection.execute(f"SELECT * FROM payload WHERE {worker} ORDER BY hash", (WORKER,))  # noqa: S608
+        return entries.fetchall(), payloads.fetchall()
+
+
+def records_of(rows: list[Row]) -> list[Record]:
+    """Rows of `entry` as records; long texts stay references."""
+    return [Record(row[1], row[2], entry_of(row[3:11])) for row in rows]
+
+
+def _resume(worker: Worker) -> Outcome:
+    if worker.status in _OVER:
+        return Outcome()
+    try:
+        worker.resume()
+    except InvocationError as error:
+        return Outcome(failure=(error.type, error.message))
+    return Outcome()
+
+
+def _clock(data: Path) -> SkippingClock:
+    """Time that is skipped, and that does not go back behind what the data directory has seen."""
+    import time
+
+    if not (data / FILE).exists():
+        return SkippingClock()
+    with closing(sqlite3.connect(data / FILE)) as connection:
+        seen = connection.execute("SELECT coalesce(max(time), 0) FROM entry").fetchone()[0]
+    return SkippingClock(max(seen, time.time_ns()))
+
+
+def _discard(_level: str, _data: bytes) -> None:
+    """What the guest writes is in the oplog."""

@@ -1,0 +1,105 @@
+"""`durable-dsl worker`: list, show, oplog."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from durable_dsl.cli.main import main
+from tests.guests import guest
+
+
+@pytest.fixture
+def verb(tmp_path, capfd):
+    def call(*arguments):
+        status = main([*arguments, "--data", str(tmp_path / "data")])
+        captured = capfd.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+def run(verb, source, *options):
+    return verb("run", str(guest("script")), "run", source, "--worker", "w", *options)
+
+
+def test_no_workers(verb):
+    """Said on stderr; in JSON an empty array."""
+    assert (0, "") == verb("worker", "list")[:2]
+    assert [] == json.loads(verb("worker", "list", "--json")[1])
+
+
+def test_list(verb):
+    """One line, or one object, for each worker."""
+    run(verb, "result = 1")
+
+    assert [{"name": "w", "component": "script", "version": 0, "status": "idle", "oplog_index": 15}] == json.loads(
+        verb("worker", "list", "--json")[1]
+    )
+    lines = verb("worker", "list")[1].splitlines()
+    assert ["NAME", "COMPONENT", "VERSION", "STATUS", "ENTRIES"] == lines[0].split()
+    assert ["w", "script", "0", "idle", "15"] == lines[1].split()
+
+
+def test_show_tells_the_error(verb):
+    """Status, queue, error with the guest's traceback, updates."""
+    run(verb, "raise KeyError('x')")
+
+    found = json.loads(verb("worker", "show", "w", "--json")[1])
+    assert ("failed", "KeyError", [], []) == (
+        found["status"],
+        found["error"]["type"],
+        found["pending"],
+        found["updates"],
+    )
+    assert 'File "script.py", line 1' in verb("worker", "show", "w")[1]
+
+
+def test_an_unknown_worker(verb):
+    """Exit status 1 with the data directory's name."""
+    status, _, err = verb("worker", "show", "nobody")
+
+    assert 1 == status
+    assert "there is no worker 'nobody'" in err
+
+
+def test_oplog_entries_in_json(verb):
+    """Kind in Golem's words, requests and responses as values."""
+    run(verb, "wall_clock.now(); b = host.mark_begin_operation(); host.mark_end_operation(b)", "--idempotency-key", "k")
+    entries = json.loads(verb("worker", "oplog", "w", "--json")[1])
+
+    assert list(range(1, len(entries) + 1)) == [entry["index"] for entry in entries]
+    assert {"index", "kind", "time"} <= set(entries[0])
+    assert "create" == entries[0]["kind"]
+    assert ("exported-function-invoked", "k") == (entries[1]["kind"], entries[1]["idempotency_key"])
+    begin, end = entries[-3], entries[-2]
+    assert ("begin-atomic-region", "end-atomic-region") == (begin["kind"], end["kind"])
+    assert begin["index"] == end["begin"]
+    call = entries[-4]
+    assert ("imported-function-invoked", "wall_clock::now", "read-local") == (
+        call["kind"],
+        call["function"],
+        call["type"],
+    )
+    assert {"seconds", "nanoseconds"} == set(call["response"])
+
+
+def test_oplog_for_people(verb):
+    """One line an entry; from an index on, if asked."""
+    run(verb, "")
+    lines = verb("worker", "oplog", "w", "--from", "15")[1].splitlines()
+
+    assert ["INDEX", "TIME", "KIND"] == lines[0].split()
+    assert "exported-function-completed" in lines[1]
+    assert 2 == len(lines)
+
+
+def test_deleted_entries_are_marked(verb):
+    """What a jump has taken out of the history is still shown."""
+    run(verb, "m = host.get_oplog_index()\nif host.get_oplog_index() == m + 1: host.set_oplog_index(m)")
+    entries = json.loads(verb("worker", "oplog", "w", "--json")[1])
+
+    assert ["no-op", "jump"] == [entry["kind"] for entry in entries if entry["deleted"]]
+    jump = next(entry for entry in entries if entry["kind"] == "jump")
+    assert {"start": jump["index"] - 1, "end": jump["index"]} == jump["region"]

@@ -1,0 +1,114 @@
+"""Clocks, random numbers, environment, exit, sockets: what is local to the machine, recorded and replayed."""
+
+from __future__ import annotations
+
+import pytest
+
+from durable_dsl.engine.clock import SkippingClock
+from durable_dsl.engine.errors import InvocationError
+from tests.engine.programs import kinds, opened, program, worker
+
+READS = {
+    "wall_clock.now()": "wall_clock::now",
+    "wall_clock.resolution()": "wall_clock::resolution",
+    "monotonic_clock.now()": "monotonic_clock::now",
+    "monotonic_clock.resolution()": "monotonic_clock::resolution",
+    "random.get_random_u64()": "golem random::get_random_u64",
+    "insecure.get_insecure_random_bytes(4)": "golem random::insecure::get_insecure_random_bytes",
+    "insecure.get_insecure_random_u64()": "golem random::insecure::get_insecure_random_u64",
+    "insecure_seed.insecure_seed()": "golem random::insecure_seed::insecure_seed",
+}
+
+
+def test_local_reads_are_recorded_and_answered_from_the_oplog(tmp_path):
+    """A new process sees what the first one saw, and the log does not grow."""
+    source = f"result = state.setdefault('seen', [{', '.join(READS)}])"
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        first = one.invoke("run", source)
+        expected = ["create", "exported-function-invoked", *READS.values(), "exported-function-completed"]
+        assert expected == kinds(one)
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+
+        assert first == one.invoke("run", "result = state['seen']")
+        assert [*expected, "exported-function-invoked", "exported-function-completed"] == kinds(one)
+
+
+def test_the_environment_is_the_worker_s_own(tmp_path):
+    """Nothing of the host's environment, what was given when the worker was made, and Golem's names."""
+    with opened(tmp_path, env={"COLOUR": "blue", "GOLEM_WORKER_NAME": "liar"}) as engine:
+        found = worker(engine, "w1").invoke("run", "result = sorted(os.environ.items())")
+
+    assert "[('COLOUR', 'blue'), ('GOLEM_COMPONENT_ID', '" in found
+    assert "('GOLEM_COMPONENT_VERSION', '0'), ('GOLEM_WORKER_NAME', 'w1')]" in found
+
+
+def test_exit_ends_the_worker(tmp_path):
+    """Whatever the status: no retry, no further invocation; the key's outcome stays known."""
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        with pytest.raises(InvocationError, match="exit status 0") as raised:
+            one.invoke("run", "sys.exit()", idempotency_key="k")
+
+        assert "exited" == raised.value.status == one.status
+        assert "exited" == kinds(one)[-1]
+        with pytest.raises(InvocationError, match="ended the worker"):
+            one.invoke("run", "result = 1")
+        with pytest.raises(InvocationError, match="exit status 0"):
+            one.invoke("run", "", idempotency_key="k")
+
+
+def test_sockets_are_refused(tmp_path):
+    """A guest that wants the network gets permission denied, and goes on."""
+    source = program("""
+        try:
+            monotonic_clock.now()
+            from wit_world.imports import ip_name_lookup, instance_network
+            ip_name_lookup.resolve_addresses(instance_network.instance_network(), "localhost")
+        except Exception as error:
+            result = repr(error)
+    """)
+    with opened(tmp_path) as engine:
+        assert "ACCESS_DENIED" in worker(engine).invoke("run", source)
+
+
+def test_a_short_sleep_is_recorded_when_it_ends(tmp_path):
+    """Its start is on disk before the guest waits."""
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        one.invoke("run", "time.sleep(0.01)")
+
+        assert ["monotonic_clock::now", "golem io::poll::poll"] == kinds(one)[2:-1]
+
+
+def test_a_long_sleep_releases_the_instance_and_takes_no_time_in_a_test(tmp_path):
+    """24 hours: suspended, woken by the clock, finished."""
+    clock = SkippingClock()
+    before = clock.now()
+    with opened(tmp_path, clock=clock) as engine:
+        one = worker(engine)
+        one.invoke("run", "time.sleep(86400)")
+
+        assert ["monotonic_clock::now", "suspend", "golem io::poll::poll"] == kinds(one)[2:-1]
+        assert clock.now() - before >= 86400 * 10**9
+
+
+def test_a_long_sleep_inside_an_atomic_region_waits_in_place(tmp_path):
+    """Suspending would start the region, and its sleep, again at each wake-up."""
+    source = "begin = host.mark_begin_operation(); time.sleep(3600); host.mark_end_operation(begin)"
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        one.invoke("run", source)
+
+        assert "suspend" not in kinds(one)
+
+
+def test_polling_several_gives_those_that_are_ready(tmp_path):
+    """Indices of what is ready, recorded."""
+    source = program("""
+        timers = [monotonic_clock.subscribe_duration(d) for d in (3_000_000, 1_000_000, 60_000_000_000)]
+        result = poll.poll(timers), [timer.ready() for timer in timers]
+    """)
+    with opened(tmp_path) as engine:
+        assert "([1], [False, True, False])" == worker(engine).invoke("run", source)

@@ -1,0 +1,85 @@
+"""What a guest writes is shown as it writes it, once; a failure's traceback is the error's."""
+
+from __future__ import annotations
+
+import pytest
+
+from durable_dsl.engine.errors import InvocationError
+from tests.engine.programs import Shown, opened, program, worker
+
+
+def test_output_is_shown_and_recorded(tmp_path):
+    """Both streams go to the sink; each write is a log entry."""
+    shown = Shown()
+    with opened(tmp_path, output=shown) as engine:
+        one = worker(engine)
+        one.invoke("run", 'print("out"); print("err", file=sys.stderr)')
+
+        assert "out\nerr\n" == shown.text
+        logged = [(record.entry.level, record.entry.message) for record in one.oplog() if record.kind == "log"]
+        assert [("stdout", "out"), ("stdout", "\n"), ("stderr", "err"), ("stderr", "\n")] == logged
+
+
+def test_a_failure_s_traceback_is_not_output(tmp_path):
+    """It is in the error, once, although the attempt was repeated; what came before it is shown once."""
+    shown = Shown()
+    with opened(tmp_path, output=shown) as engine, pytest.raises(InvocationError) as raised:
+        worker(engine).invoke("run", 'print("working")\nraise ValueError("boo")')
+
+    assert "working\n" == shown.text
+    assert ("ValueError", "boo", "failed") == (raised.value.type, raised.value.message, raised.value.status)
+    assert raised.value.traceback.endswith('File "script.py", line 2, in <module>\nValueError: boo')
+
+
+def test_a_traceback_that_the_guest_prints_and_survives_is_output(tmp_path):
+    """Held back at first, shown when the guest goes on."""
+    shown = Shown()
+    source = program("""
+        import traceback
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            traceback.print_exc()
+        print("went on")
+    """)
+    with opened(tmp_path, output=shown) as engine:
+        worker(engine).invoke("run", source)
+
+    assert shown.text.startswith("Traceback (most recent call last):")
+    assert shown.text.endswith("ZeroDivisionError: division by zero\nwent on\n")
+
+
+def test_a_printed_traceback_before_the_fatal_one_is_shown(tmp_path):
+    """Only the last traceback is the failure."""
+    shown = Shown()
+    source = program("""
+        import traceback
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            traceback.print_exc()
+        raise KeyError("fatal")
+    """)
+    with opened(tmp_path, output=shown) as engine, pytest.raises(InvocationError) as raised:
+        worker(engine).invoke("run", source)
+
+    assert "KeyError" == raised.value.type
+    assert shown.text.count("ZeroDivisionError: division by zero") == 1
+    assert "KeyError" not in shown.text
+
+
+def test_bytes_that_are_no_text_are_shown_as_they_are(tmp_path):
+    """The sink gets bytes; only the oplog replaces what is not UTF-8."""
+    received = []
+    with opened(tmp_path, output=lambda _level, data: received.append(data)) as engine:
+        worker(engine).invoke("run", r'sys.stdout.buffer.write(b"\xff\n"); sys.stdout.flush()')
+
+    assert b"\xff\n" == b"".join(received)
+
+
+def test_standard_input_is_refused_with_a_reason(tmp_path):
+    """There is nobody to type; the message says what to do instead."""
+    with opened(tmp_path) as engine, pytest.raises(InvocationError, match="no standard input: pass data") as raised:
+        worker(engine).invoke("run", "sys.stdin.read()")
+
+    assert "StdinDisabled" == raised.value.type

@@ -1,0 +1,5 @@
+"""An exception of the app's own."""
+
+
+class Gone(Exception):
+    pass

@@ -1,0 +1,100 @@
+"""The golden apps as real components: the host sees the same calls in the same order as in plain Python."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+
+import pytest
+
+from durable_codegen.build import build
+from durable_codegen.config import resolve
+from durable_codegen.names import camel, python_name
+from tests.golden.cases import CALLS
+from tests.golden.guest import TRAPPED, Guest
+from tests.golden.test_wrappers import APPS
+
+#: Built in every run; the others when all are.
+ALWAYS = ["asynchronous", "leaving", "package"]
+OTHERS = ["classes", "functions", "names", "py_example", "shared", "world"]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """Builds a case once and gives the result."""
+
+    @cache
+    def build_case(case):
+        output = tmp_path_factory.mktemp("components") / f"{case}.wasm"
+        return build(resolve({"output": str(output)}, environment={}, folder=APPS / case))
+
+    return build_case
+
+
+def simple_calls(case, exports):
+    """The calls of a case whose arguments are plain values: export, arguments, outcome, host calls."""
+    for expression, outcome, calls in CALLS[case]:
+        found = re.fullmatch(r"(\w+)\(\)\.(\w+)\((.*)\)", expression)
+        if found is None or "(" in found[3]:
+            continue
+        arguments = ast.literal_eval(f"({found[3]},)") if found[3] else ()
+        for export in exports:
+            interface, _, function = export["name"].rpartition("#")
+            owner = camel(interface.rpartition("/")[2].partition("@")[0]) if interface else "WitWorld"
+            if owner == found[1] and python_name(function) == found[2]:
+                yield export["name"], arguments, outcome, calls
+
+
+def check(case, built):
+    result = built(case)
+    guest = Guest(result.output)
+    checked = 0
+    for export, arguments, outcome, calls in simple_calls(case, result.exports):
+        answer = guest.fresh().call(export, *(list(each) if isinstance(each, bytes) else each for each in arguments))
+
+        failed = re.match(r"\w+Error\(|Gone\(", outcome) is not None or (
+            outcome.startswith("Err") and calls == ["mark-begin-operation"]
+        )
+        assert (export, arguments, guest.calls) == (export, arguments, calls)
+        assert (answer is TRAPPED) == failed, (export, arguments, answer)
+        checked += 1
+    assert checked
+
+
+@pytest.mark.parametrize("case", ALWAYS)
+def test_component_makes_the_host_calls_of_its_wrapper(case, built):
+    """Success, domain error and failure in the guest, as in plain Python."""
+    check(case, built)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("case", OTHERS)
+def test_every_component_makes_the_host_calls_of_its_wrapper(case, built):
+    """The same for the other cases."""
+    check(case, built)
+
+
+def test_resources_live_in_the_guest(built):
+    """Constructor, methods and static functions; resources as arguments, in results, and inside of records."""
+    guest = Guest(built("resources").output).fresh()
+    carts = "demo:shop/carts"
+    ann = guest.call(f"{carts}#[constructor]cart", "ann")
+    bob = guest.call(f"{carts}#[static]cart.open", "bob")
+
+    assert guest.call(f"{carts}#[method]cart.add", ann, "tea", 2).payload == 2
+    assert guest.call(f"{carts}#[method]cart.add", bob, "tea", 3).payload == 3
+    assert guest.call(f"{carts}#[method]cart.merge", ann, bob) is None
+    assert guest.call(f"{carts}#total", ann) == 5
+    assert guest.call(f"{carts}#[static]cart.count") == 2
+
+    pair = guest.call(f"{carts}#split", ann)
+    assert guest.call(f"{carts}#total", pair.left) == 5
+    assert guest.call(f"{carts}#total", pair.right) == 0
+
+    found = guest.call(f"{carts}#find", ["x", "y"])
+    assert found.tag == "several"
+    assert guest.call(f"{carts}#[method]cart.lines", found.payload[1]) == []
+    total, first = guest.call(f"{carts}#empty", [bob, pair.left]).payload
+    assert (total, guest.call(f"{carts}#total", first)) == (8, 3)
+    assert guest.call("demo:shop/shelves#[method]cart.wheels", guest.call("demo:shop/shelves#[constructor]cart")) == 4
