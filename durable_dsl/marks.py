@@ -61,7 +61,7 @@ def collecting() -> Iterator[list[MarkError]]:
 def _refuse(fault: MarkError, depth: int = 3) -> None:
     """Raise `fault` with the user's position, or note it while a build collects."""
     if fault.file is None:
-        fault = MarkError(fault.code, fault.message, fault.hint, *position(depth + 1))
+        fault = MarkError(fault.code, fault.message, fault.hint, *position(depth))
     if _collected is None:
         raise fault from None
     _collected.append(fault)
@@ -135,10 +135,15 @@ class Persist(_Word, PersistRegion):
     @overload
     def __call__(self, level: Level = ...) -> Persist: ...
     def __call__(self, function: Any = _ABSENT, /, level: Any = PersistenceLevel.SMART) -> Any:  # type: ignore[misc]
+        wanted = level if function is _ABSENT else function
+        try:
+            return _PERSIST[wanted]  # a block asks for its region each time it is entered
+        except (KeyError, TypeError):
+            pass
         if _is_function(function):
             return self._mark(function)
         try:
-            return Persist(policy.persistence_level(level if function is _ABSENT else function))
+            return _PERSIST[policy.persistence_level(wanted)]
         except MarkError as fault:
             _refuse(fault)
             return Unmarked()
@@ -251,6 +256,9 @@ class RetryWord:
             if not_arguments and _is_function(not_arguments[0]):
                 _refuse(_nothing_changed())
                 return not_arguments[0]
+            if not_arguments:
+                _refuse(MarkError("DSL010", "retry takes keyword arguments only", "write retry(max_attempts=…)"))
+                return Unmarked()
             given = {
                 "max_attempts": max_attempts,
                 "min_delay": min_delay,
@@ -258,13 +266,18 @@ class RetryWord:
                 "multiplier": multiplier,
                 "jitter": jitter,
             }
-            try:
-                if not_arguments:
-                    raise MarkError("DSL010", "retry takes keyword arguments only", "write retry(max_attempts=…)")
-                return Retry(policy.retry_arguments(given))
-            except MarkError as fault:
-                _refuse(fault)
-                return Unmarked()
+            given = {name: value for name, value in given.items() if value is not None}
+            if not given:
+                _refuse(_nothing_changed())
+            checked = {}
+            for name, value in given.items():
+                try:
+                    field, checked_value = policy.retry_argument(name, value)
+                except MarkError as fault:
+                    _refuse(fault)  # and on to the next argument: one run names all that is wrong
+                else:
+                    checked[field] = checked_value
+            return Retry(checked) if len(checked) == len(given) > 0 else Unmarked()
 
         def __enter__(self) -> NoReturn:
             fault = _nothing_changed()
@@ -275,7 +288,9 @@ class RetryWord:
 
 
 def _nothing_changed() -> MarkError:
-    return MarkError("DSL004", "a bare retry changes nothing", "say what it changes, as in retry(max_attempts=5)")
+    return MarkError(
+        "DSL004", "a retry without arguments changes nothing", "say what it changes, as in retry(max_attempts=5)"
+    )
 
 
 class Export:
@@ -385,8 +400,13 @@ def _all_marks(function: Any) -> Iterator[Mark]:
         function = getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)
 
 
+#: The region of each level, by the level and by its name.
+_PERSIST: Final[dict[object, Persist]] = {}
+for _level in PersistenceLevel:
+    _PERSIST[_level] = _PERSIST[_level.value] = Persist(_level)
+
 atomic: Final = Atomic()
-persist: Final = Persist(PersistenceLevel.SMART)
+persist: Final = _PERSIST[PersistenceLevel.SMART]
 non_idempotent: Final = Idempotence(idempotent=False)
 idempotent: Final = Idempotence(idempotent=True)
 retry: Final = RetryWord()

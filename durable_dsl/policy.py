@@ -11,12 +11,9 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from durable_dsl.errors import MarkError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class PersistenceLevel(Enum):
@@ -121,24 +118,16 @@ def _parse(text: str, name: str) -> int:
     return round(total)
 
 
-def retry_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `retry` that were given, checked; delays in nanoseconds under names ending `_ns`.
+def retry_argument(name: str, value: object) -> tuple[str, Any]:
+    """An argument of `retry`, checked: its name and value, a delay in nanoseconds under a name ending `_ns`.
 
-    Raises MarkError DSL002, DSL003, DSL004 or DSL010.
+    Raises MarkError DSL002, DSL003 or DSL010.
     """
-    checked: dict[str, Any] = {}
-    for name, value in given.items():
-        if value is None:
-            continue
-        if name == "max_attempts":
-            checked[name] = _max_attempts(value)
-        elif name in {"min_delay", "max_delay"}:
-            checked[f"{name}_ns"] = duration_ns(value, name)
-        else:
-            checked[name] = _factor(value, name)
-    if not checked:
-        raise MarkError("DSL004", "retry() changes nothing", "say what it changes, as in retry(max_attempts=5)")
-    return checked
+    if name == "max_attempts":
+        return name, _max_attempts(value)
+    if name in {"min_delay", "max_delay"}:
+        return f"{name}_ns", duration_ns(value, name)
+    return name, _factor(value, name)
 
 
 def replica_count(value: object) -> int:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 #: The innermost region that the running task knows of; a child task starts with its parent's.
 _innermost: Final[ContextVar[object | None]] = ContextVar("durable_dsl_innermost_region", default=None)
 
+_getframe: Final = sys._getframe
+
 #: What stands on the region stack when nothing does.
 _NOTHING: Final[Entered] = (None, None, None)
 
@@ -79,9 +81,8 @@ class Region:
     def __enter__(self) -> None:
         if call.pending:
             restore_pending()
-        frame = sys._getframe(1)
-        if frame.f_code.co_flags & GENERATOR_FLAGS:
-            _refuse_yield(frame, self)
+        if _getframe(1).f_code.co_flags & GENERATOR_FLAGS:
+            _refuse_yield(_getframe(1), self)
         token = _claim(self) if call.in_event_loop else None
         call.regions.append((self, self._enter(), token))
 
@@ -133,10 +134,11 @@ class PersistRegion(Region):
 
     def __init__(self, level: PersistenceLevel) -> None:
         self.level = level
+        self._host_level = host_level(level)
 
     def _enter(self) -> Any:
         previous = get_oplog_persistence_level()
-        set_oplog_persistence_level(host_level(self.level))
+        set_oplog_persistence_level(self._host_level)
         return previous
 
     _leave = staticmethod(set_oplog_persistence_level)  # type: ignore[assignment]

@@ -56,11 +56,8 @@ _PUBLIC_LEVELS = {type(value): level for level, value in _HOST_LEVELS.items()}
 
 
 def host_level(level: PersistenceLevel) -> Any:
-    """`level` as the host takes it: one prepared value per level."""
-    try:
-        return _HOST_LEVELS[level]
-    except KeyError:
-        raise HostFunctionMissing("set-oplog-persistence-level") from None
+    """`level` as the host takes it: one value per level. None where the setter is missing, which says so itself."""
+    return _HOST_LEVELS.get(level)
 
 
 def public_level(level: object) -> PersistenceLevel:

@@ -1,0 +1,30 @@
+"""The embedded engine: run components as durable workers on one machine, with Golem's semantics."""
+
+from durable_dsl.engine.api import Engine
+from durable_dsl.engine.clock import Clock, SystemClock
+from durable_dsl.engine.errors import (
+    DamagedError,
+    EngineError,
+    InvocationError,
+    LeaseError,
+    StoreError,
+    UpdateRefused,
+    UsageError,
+)
+from durable_dsl.engine.invocation import Invocation
+from durable_dsl.engine.worker import Worker
+
+__all__ = [
+    "Clock",
+    "DamagedError",
+    "Engine",
+    "EngineError",
+    "Invocation",
+    "InvocationError",
+    "LeaseError",
+    "StoreError",
+    "SystemClock",
+    "UpdateRefused",
+    "UsageError",
+    "Worker",
+]

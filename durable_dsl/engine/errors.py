@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from durable_dsl.errors import DurableError
 
-class EngineError(Exception):
+
+class EngineError(DurableError):
     """Root of everything the engine raises on purpose."""
 
 
