@@ -84,3 +84,40 @@ class HostFunctionMissing(DurableError, AttributeError):  # noqa: N818  (named i
             f"this component was built without the host function {self.function}: "
             f"import the word that needs it from durable_dsl by name, so that the build sees it"
         )
+
+
+class HttpError(DurableError, OSError):
+    """An HTTP exchange gave no response, or one that was asked not to pass.
+
+    Recorded like any other result: a replay raises the same error.
+    """
+
+    def __init__(self, method: str, url: str, reason: str) -> None:
+        super().__init__(method, url, reason)
+        self.method = method
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}: {self.reason}"
+
+
+class HttpConnectionError(HttpError, ConnectionError):
+    """The server could not be reached, or the connection broke off before the response was complete."""
+
+
+class HttpTimeout(HttpError, TimeoutError):  # noqa: N818  (as requests and httpx call theirs)
+    """Connecting, the first byte or the next bytes took longer than the time-out."""
+
+
+class HttpDenied(HttpError, PermissionError):  # noqa: N818  (as HttpTimeout)
+    """The host does not allow this component to reach that server."""
+
+
+class HttpStatusError(HttpError):
+    """`raise_for_status()` on a response with a status of 400 or above; `status` is that status."""
+
+    def __init__(self, method: str, url: str, reason: str, status: int = 0) -> None:
+        super().__init__(method, url, reason)
+        self.args = (method, url, reason, status)
+        self.status = status

@@ -1,0 +1,100 @@
+"""One HTTP exchange as both bindings see it: what is asked, and a response whose body is still to be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
+from urllib.parse import urlencode, urlsplit
+
+from durable_dsl.policy import Duration, duration_ns
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+
+
+class Options(TypedDict, total=False):
+    """What a request may be given besides method and URL."""
+
+    #: Added to the query; a value may be a list.
+    params: Mapping[str, Any]
+    headers: Mapping[str, str] | Iterable[tuple[str, str]]
+    #: The body; or `json`, any JSON value.
+    content: bytes | str
+    json: Any
+    #: Seconds, timedelta or text; for connecting, the first byte and between bytes, each.
+    timeout: Duration
+    #: Sent as the header of that name, by which a server knows a repeated request.
+    idempotency_key: str | uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, ready to be sent: header values and body are bytes, the time-out is in nanoseconds or None.
+
+    `target` is path and query. The time-out holds for connecting, for the first byte and between bytes, each.
+    """
+
+    method: str
+    url: str
+    scheme: str
+    authority: str
+    target: str
+    headers: Sequence[tuple[str, bytes]]
+    body: bytes
+    timeout_ns: int | None
+
+
+class Answered(Protocol):
+    """A response whose head has arrived. `read` gives the next bytes, b"" at the end; `close` lets go of it."""
+
+    status: int
+    headers: list[tuple[str, bytes]]
+
+    def read(self) -> bytes: ...
+    async def read_async(self) -> bytes: ...
+    def close(self) -> None: ...
+
+
+def asked_of(method: str, url: str, **options: Unpack[Options]) -> Asked:
+    """The request that a user asks for. Raises ValueError for one that makes no sense."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"not an http or https URL: {url!r}")
+    headers = _header_pairs(options.get("headers", ()))
+    body = _body(options, headers)
+    if "idempotency_key" in options:
+        _default(headers, "idempotency-key", str(options["idempotency_key"]))
+    query = "&".join(filter(None, (parts.query, urlencode(options.get("params", {}), doseq=True))))
+    return Asked(
+        method=method.upper(),
+        url=url,
+        scheme=parts.scheme,
+        authority=parts.netloc.rpartition("@")[2],
+        target=(parts.path or "/") + (f"?{query}" if query else ""),
+        headers=headers,
+        body=body,
+        timeout_ns=duration_ns(options["timeout"], "timeout") if "timeout" in options else None,
+    )
+
+
+def _header_pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, bytes]]:
+    pairs: Iterable[tuple[str, str]] = headers.items() if isinstance(headers, Mapping) else headers
+    return [(name.lower(), value.encode("latin-1")) for name, value in pairs]
+
+
+def _body(options: Options, headers: list[tuple[str, bytes]]) -> bytes:
+    if "json" in options:
+        if "content" in options:
+            raise ValueError("give content or json, not both")
+        _default(headers, "content-type", "application/json")
+        return json.dumps(options["json"], separators=(",", ":")).encode()
+    content = options.get("content", b"")
+    return content.encode() if isinstance(content, str) else content
+
+
+def _default(headers: list[tuple[str, bytes]], name: str, value: str) -> None:
+    if all(given != name for given, _ in headers):
+        headers.append((name, value.encode("latin-1")))
