@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack, cast
 from urllib.parse import urlencode, urlsplit
 
 from durable_dsl.policy import Duration, duration_ns
@@ -81,7 +81,7 @@ def asked_of(method: str, url: str, **options: Unpack[Options]) -> Asked:
 
 
 def _header_pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, bytes]]:
-    pairs: Iterable[tuple[str, str]] = headers.items() if isinstance(headers, Mapping) else headers
+    pairs = cast("Iterable[tuple[str, str]]", headers.items() if isinstance(headers, Mapping) else headers)
     return [(name.lower(), value.encode("latin-1")) for name, value in pairs]
 
 

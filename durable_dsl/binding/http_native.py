@@ -31,7 +31,13 @@ class _Answer:
             self.close()
             raise _failure(self._asked, error) from error
         if not chunk:
+            missing = self._response.length
             self.close()
+            if missing:
+                # http.client takes an early end of a body with a length for its end.
+                raise HttpConnectionError(
+                    self._asked.method, self._asked.url, f"{missing} bytes of the body are missing"
+                )
         return chunk
 
     async def read_async(self) -> bytes:

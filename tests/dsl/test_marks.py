@@ -268,7 +268,7 @@ def test_what_cannot_bear_a_mark_is_refused(bearer, word):
         ("DSL003", lambda: retry(max_attempts=-1)),
         ("DSL003", lambda: retry(max_attempts=2**32)),
         ("DSL003", lambda: retry(max_attempts=1.5)),
-        ("DSL004", lambda: retry()),
+        ("DSL004", retry),
         ("DSL004", lambda: retry(charge)),
         ("DSL005", lambda: persist("smart")(persist("persist-nothing")(make_plain()))),
         ("DSL005", lambda: atomic(functools.wraps(charge)(lambda: atomic(charge)))),
