@@ -42,5 +42,8 @@ golden: install ## rewrite the expected wrappers
 bench: install ## costs, as ratios in one run
 	$(BIN)/python -m benchmarks
 
+docs: install ## rewrite the pages that are made from the code
+	$(BIN)/python docs/generate.py
+
 clean: ## remove what was built and installed
 	rm -rf .venv .durable .mypy_cache .ruff_cache .pytest_cache
