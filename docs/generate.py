@@ -22,7 +22,7 @@ def errors() -> str:
     lines = [
         "# Error catalogue",
         "",
-        "What a build can report. A code keeps its meaning once it is published. A build reports everything it finds in",
+        "What a build can report. A code keeps its meaning once it is published. A build reports all that it finds in",
         "one run, with file and line; `--json` gives the same as data.",
     ]
     part = ""
