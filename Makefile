@@ -18,8 +18,8 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: install ## build an example, run it, look at its oplog
-	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+demo: install ## pay over HTTP, kill the engine in the middle, see the order complete
+	@$(BIN)/python examples/demo.py
 
 test: install ## the whole suite, exhaustive parts sampled
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not exhaustive"

@@ -97,7 +97,10 @@ def _imports_of(path: Path) -> set[str]:
     """The first parts of the names that a module, or the modules of a package, import; a rough look at the text."""
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     text = "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
-    return set(re.findall(r"^\s*(?:from|import)\s+(\w+)", text, re.MULTILINE))
+    names = re.findall(r"^\s*from\s+(\w+)", text, re.MULTILINE)
+    for listed in re.findall(r"^\s*import\s+([\w., ]+)", text, re.MULTILINE):
+        names += [part.split()[0].partition(".")[0] for part in listed.split(",") if part.strip()]
+    return set(names)
 
 
 def is_bindings(path: Path) -> bool:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from durable_codegen import cache
-from durable_codegen.faults import BuildFailed, Fault, errors_in
+from durable_codegen.faults import BuildFailed, Fault
 from durable_codegen.report import SECTION, Result, exports_of, section
 from durable_codegen.toolchain import tool_versions
 
@@ -69,7 +69,7 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
     from durable_codegen.front import run_front
     from durable_codegen.section import append_section, replacing
 
-    with _work_folder() as work:
+    with _paths_of(settings), _work_folder() as work:
         front = run_front(settings, work, clock.stage)
         with clock.stage("emit"):
             _write_generated(front, work / "generated", settings)
@@ -104,7 +104,7 @@ def emit_only(settings: Settings, into: Path, *, progress: Callable[[str], None]
     from durable_codegen.front import run_front
 
     clock = _Clock(progress or (lambda _stage: None))
-    with _work_folder() as work:
+    with _paths_of(settings), _work_folder() as work:
         front = run_front(settings, work, clock.stage)
         with clock.stage("emit"):
             _write_generated(front, into, settings)
@@ -117,7 +117,7 @@ def write_bindings(settings: Settings, into: Path) -> None:
     """Write the stubs of the world, with the host functions that the app uses and the names that it knows."""
     from durable_codegen.front import run_bindings
 
-    with _work_folder() as work:
+    with _paths_of(settings), _work_folder() as work:
         run_bindings(settings, work, into)
 
 
@@ -184,7 +184,17 @@ def _work_folder() -> Iterator[Path]:
         yield Path(folder).resolve()
 
 
-def raise_if_errors(faults: list[Fault]) -> None:
-    """Stop with all faults if any of them is an error."""
-    if errors_in(faults):
-        raise BuildFailed(faults)
+@contextmanager
+def _paths_of(settings: Settings) -> Iterator[None]:
+    """Faults name files as seen from the project's root, also those that were found from the working directory."""
+    try:
+        yield
+    except BuildFailed as failed:
+        raise BuildFailed(replace(fault, file=_in_project(fault.file, settings)) for fault in failed.faults) from failed
+
+
+def _in_project(file: str | None, settings: Settings) -> str | None:
+    if file is None or (not Path(file).is_absolute() and (settings.root / file).exists()):
+        return file
+    path = Path(file).resolve()
+    return settings.shown(path) if path.exists() else file

@@ -198,7 +198,8 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "DSL213": Entry(
         "name that the build needs for itself",
-        "A module of the app has the name of a module that the build generates or that the guest needs.",
+        "A module of the app has the name of a module that the build generates or puts into every guest, or of "
+        "one of the standard library, which comes first in the guest.",
     ),
     # Dependencies and imports.
     "DSL301": Entry(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from durable_codegen.annotations import annotation, is_none
 from durable_codegen.faults import Fault
+from durable_codegen.guest import guest_python
 from durable_codegen.usage import Usage
 
 if TYPE_CHECKING:
@@ -14,13 +15,34 @@ if TYPE_CHECKING:
 
     from durable_codegen.matching import Implementation
     from durable_codegen.modules import Module
+    from durable_codegen.scan import Class, MarkRecord, Parameter, Scan
     from durable_codegen.scan import Function as AppFunction
-    from durable_codegen.scan import Parameter, Scan
     from durable_codegen.stubs import ClassStub, MethodStub
     from durable_codegen.targets import Target
     from durable_codegen.world import Function, Interface
 
-__all__ = ["check_implementation", "mark_faults", "missing_fault", "source_faults"]
+__all__ = [
+    "check_constructible",
+    "check_implementation",
+    "check_names",
+    "mark_faults",
+    "missing_fault",
+    "source_faults",
+]
+
+#: Modules that the build writes or puts into every guest; the app's own would hide them, or be hidden.
+_RESERVED = frozenset(
+    {
+        "durable_aliases",
+        "durable_codegen",
+        "durable_dsl",
+        "durable_host",
+        "durable_http_host",
+        "durable_late",
+        "durable_wrapper",
+        "wrapt",
+    }
+)
 
 _POSITIONAL = ("POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD")
 
@@ -56,6 +78,35 @@ def check_implementation(function: Function, stub: MethodStub, found: Implementa
         yield Fault("DSL202", message, found.file, found.line, hint=hint)
     else:
         yield from _check_names(function, found, shown, names, given, hint)
+
+
+def check_constructible(owner: Class, file: str | None, line: int | None) -> Iterator[Fault]:
+    """The build makes the one object of a class for an interface, and has nothing to give to it."""
+    needed = [each.name for each in owner.init or () if not each.has_default and not each.kind.startswith("VAR_")]
+    if needed:
+        yield Fault(
+            "DSL202",
+            f"{owner.name} cannot be made without {', '.join(needed)}",
+            file,
+            line,
+            hint="the class for an interface is made without arguments; give them defaults",
+        )
+
+
+def check_names(modules: Iterable[Module]) -> Iterator[Fault]:
+    """Modules of the app that have the name of something that the guest needs."""
+    python = guest_python()
+    for module in modules:
+        if module.root.kind != "app":
+            continue
+        if module.name in _RESERVED:
+            message = f"the guest needs the name {module.name} for itself"
+        elif python.has(module.name):
+            # In a component the standard library comes before everything else on the path.
+            message = f"{module.name} is a module of Python's own, which comes first in the guest"
+        else:
+            continue
+        yield Fault("DSL213", message, module.file, 1, hint="rename the module")
 
 
 def missing_fault(
@@ -123,6 +174,14 @@ def mark_faults(scan: Scan, target: Target) -> Iterator[Fault]:
     for function in _functions(scan):
         kinds = [mark.kind for mark in function.marks]
         for mark in function.marks:
+            if mark.kind == "atomic" and (hidden := _out_of_reach(mark)):
+                yield Fault(
+                    "DSL010",
+                    f"commit_on names {hidden}, which the generated wrapper cannot import",
+                    mark.file,
+                    mark.line,
+                    hint="define the exception at the top of a module",
+                )
             if mark.kind == "retry" and "jitter" in mark.arguments and not target.has_jitter:
                 yield _no_jitter(target, mark.file, mark.line)
             if mark.kind == "commit" and "atomic" in kinds[: kinds.index("commit")]:
@@ -141,6 +200,12 @@ def _functions(scan: Scan) -> Iterator[AppFunction]:
         yield from module.functions.values()
         for owner in module.classes.values():
             yield from owner.methods.values()
+
+
+def _out_of_reach(mark: MarkRecord) -> str | None:
+    """The first exception of `commit_on` that is not to be found by its module and name."""
+    types = mark.arguments["commit_on"] or ()
+    return next((str(each["qualname"]) for each in types if not each["reachable"]), None)
 
 
 def _no_jitter(target: Target, file: str, line: int) -> Fault:

@@ -40,6 +40,7 @@ __all__ = ["Composed", "compose"]
 _PACKAGE = "durable:build"
 _WORLD = "component"
 _EVENT_LOOP = ("wasi:io/poll", "wasi:clocks/monotonic-clock")
+_HTTP = ("wasi:http/types", "wasi:http/outgoing-handler", "wasi:io/streams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Composed:
     golem_api: str | None
     #: The functions and resources of golem:api/host that are imported.
     words: tuple[str, ...]
+    #: Whether the app uses durable_dsl.http.
+    http: bool
     world_module: str
     #: Interface id -> module below `<world_module>.imports`.
     import_modules: Mapping[str, str]
@@ -99,19 +102,21 @@ def compose(
     into: Path,
     *,
     async_exports: bool,
+    http: bool = False,
     world_module: str = "wit_world",
     taken: Collection[str] = (),
 ) -> Composed:
     """Write the component's world into the folder `into`, anew.
 
     `words` are functions and resources of golem:api/host by their WIT names; those that the target's version does not
-    have are left out. `async_exports` adds what the event loop waits with. `taken` are the top-level modules of the app
-    and of its vendored packages.
+    have are left out. `async_exports` adds what the event loop waits with, `http` what durable_dsl.http needs. `taken`
+    are the top-level modules of the app and of its vendored packages.
     """
     user = read_user_wit(wit)
     version = world.golem_api or target.version
     used = tuple(name for name in host_functions(version) if name in set(words))
-    added = _added(user, world, version, async_exports=async_exports, has_words=bool(used))
+    extra = (*(_EVENT_LOOP if async_exports else ()), *(_HTTP if http else ()))
+    added = _added(user, world, version, extra, has_words=bool(used))
     if into.exists():
         shutil.rmtree(into)
     _write(user, world, added, used, into)
@@ -119,16 +124,15 @@ def compose(
         document = read_document(into)
     except WitError as error:
         raise BuildFailed([Fault("DSL101", f"the world does not hold together: {error}", world.file)]) from None
-    return _described(document, into, world, target, used, world_module, frozenset(taken))
+    return _described(document, into, world, target, used, http, world_module, frozenset(taken))
 
 
-def _added(user: UserWit, world: World, version: str, *, async_exports: bool, has_words: bool) -> tuple[str, ...]:
+def _added(user: UserWit, world: World, version: str, extra: Collection[str], *, has_words: bool) -> tuple[str, ...]:
     """The imports that the user's world does not have, sorted."""
     added = []
     if has_words or world.golem_api is not None:
         added.append(f"golem:api/host@{version}")
-    if async_exports:
-        added += [f"{interface}@{user.needed.wasi}" for interface in _EVENT_LOOP]
+    added += [f"{interface}@{user.needed.wasi}" for interface in extra]
     return tuple(sorted(set(added) - set(world.imports)))
 
 
@@ -164,6 +168,7 @@ def _described(
     world: World,
     target: Target,
     words: tuple[str, ...],
+    http: bool,
     world_module: str,
     taken: frozenset[str],
 ) -> Composed:
@@ -181,6 +186,7 @@ def _described(
         target=target,
         golem_api=InterfaceId.parse(hosts[0]).version if hosts else None,
         words=words,
+        http=http,
         world_module=world_module,
         import_modules=_import_modules(tuple(imports), world),
         export_modules={

@@ -87,14 +87,12 @@ def resolve(
         return None if value is None else str(value)
 
     app = _app(given, table, folder, root, faults)
-    if app is None:
+    requirements = _requirements(given, table, folder, root, project, faults)
+    if app is None or faults:
         raise BuildFailed(faults)
     name, output = text("name"), path("output")
-    requirements = _requirements(given, table, folder, root, project, faults)
     include = table.get("include", [])
     timeout = given.get("import-timeout", table.get("import-timeout", _DEFAULT_TIMEOUT))
-    if any(fault.severity == "error" for fault in faults):
-        raise BuildFailed(faults)
     return Settings(
         root=root,
         app=app,

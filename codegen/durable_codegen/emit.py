@@ -23,17 +23,21 @@ if TYPE_CHECKING:
     import jinja2
 
     from durable_codegen.compose import Composed
+    from durable_codegen.lifting import HeldClass
     from durable_codegen.methods import MethodView
     from durable_codegen.modules import Module
     from durable_codegen.plan import Plan, PlannedResource
     from durable_codegen.stubs import Stubs
 
-__all__ = ["WRAPPER", "Header", "emit", "write"]
+__all__ = ["WRAPPER", "Header", "emit", "template", "write"]
 
 #: The module that componentize-py is given as the app.
 WRAPPER = "durable_wrapper"
 HOST = "durable_host"
+HTTP_HOST = "durable_http_host"
 LATE = "durable_late"
+
+_HTTP_MODULES = {"types": "wasi:http/types", "handler": "wasi:http/outgoing-handler", "streams": "wasi:io/streams"}
 
 # What a method's own variables are called; nothing of the module may be called so.
 _LOCALS = (
@@ -53,16 +57,19 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class ClassView:
-    """A class of the wrapper; `held` is the app's class that a resource holds an object of."""
+    """A class of the wrapper; one for a resource holds an object of `app_class`.
+
+    `holding` and `held_in` say whether anything needs the functions of that name.
+    """
 
     name: str
     base: str
     docs: str
     methods: tuple[MethodView, ...]
-    held: str | None = None
-    held_name: str = ""
-    holding_name: str = ""
+    app_class: str | None = None
+    names: HeldClass | None = None
     holding: bool = False
+    held_in: bool = False
 
 
 def emit(
@@ -77,8 +84,11 @@ def emit(
     """The generated files, by name."""
     writer = _WrapperWriter(plan, composed, stubs, sources)
     files = {f"{WRAPPER}.py": writer.text(header, late), f"{HOST}.py": _host(plan, composed, stubs, header)}
+    if composed.http:
+        modules = {name: _imported(composed, interface) for name, interface in _HTTP_MODULES.items()}
+        files[f"{HTTP_HOST}.py"] = template("http_host.py.jinja").render(header=header, **modules)
     if late:
-        files[f"{LATE}.py"] = _template("late.py.jinja").render(header=header, late=late)
+        files[f"{LATE}.py"] = template("late.py.jinja").render(header=header, late=late)
     files |= writer.resource_modules(header)
     return dict(sorted(files.items()))
 
@@ -110,12 +120,14 @@ class _WrapperWriter:
 
     def text(self, header: Header, late: Sequence[str]) -> str:
         classes = list(self._classes())
-        if any(view.held and view.holding for view in classes):
-            self._scope.object("typing", "Self")
+        typing = {"any": "Any", "self": "Self"}
+        if any(view.holding for view in classes):
+            typing = {key: self._scope.object("typing", name) for key, name in typing.items()}
+        domain_errors = {view.domain_errors for each in classes for view in each.methods}
         boundary = {
             name: self._scope.object("durable_dsl.binding.boundary", name) for name in ("call", "fail", "keep_sources")
         }
-        return _template("wrapper.py.jinja").render(
+        return template("wrapper.py.jinja").render(
             header=header,
             world=f"{self._plan.world.package}/{self._plan.world.name}",
             target=self._plan.target.name,
@@ -124,6 +136,10 @@ class _WrapperWriter:
             levels=self._methods.levels,
             instances=self._methods.instances,
             functions=self._methods.functions,
+            helpers=self._methods.lifting.helpers,
+            typing=typing,
+            # Where all exports agree, it is said once.
+            domain_errors=domain_errors.pop() if len(domain_errors) == 1 else None,
             classes=classes,
             **boundary,
         )
@@ -134,8 +150,8 @@ class _WrapperWriter:
         for planned in self._plan.interfaces:
             if planned.resources and planned.interface.id is not None:
                 module = self._composed.export_modules[planned.interface.id]
-                names = {self._class_names[module, each.name]: camel(each.name) for each in planned.resources}
-                files[f"{module}.py"] = _template("resources.py.jinja").render(
+                names = {self._class_names[module, each.stub.name]: each.stub.name for each in planned.resources}
+                files[f"{module}.py"] = template("resources.py.jinja").render(
                     header=header,
                     interface=planned.interface.id,
                     imports=from_import(WRAPPER, names),
@@ -144,7 +160,7 @@ class _WrapperWriter:
         return files
 
     def _names_of_classes(self) -> dict[tuple[str, str], str]:
-        """(module, resource) → the wrapper's class; for an interface or the world, resource is empty."""
+        """Module and class of a resource in the bindings → the wrapper's class; with "" that of an interface."""
         names: dict[tuple[str, str], str] = {}
         for planned in self._plan.interfaces:
             interface = planned.interface.id
@@ -157,7 +173,7 @@ class _WrapperWriter:
                 for resource in planned.interface.resources:
                     short = camel(resource)
                     taken = short in names.values()
-                    names[module, resource] = f"{camel(module)}{short}" if taken else short
+                    names[module, short] = f"{camel(module)}{short}" if taken else short
         return names
 
     def _classes(self) -> Sequence[ClassView]:
@@ -165,7 +181,7 @@ class _WrapperWriter:
         for planned in self._plan.interfaces:
             interface = planned.interface.id
             module = "" if interface is None else self._composed.export_modules[interface]
-            views += [self._resource(module, each) for each in planned.resources]
+            views += [self._resource(each) for each in planned.resources]
             if planned.functions and planned.stub is not None:
                 if interface is None:
                     base = f"{self._scope.module(self._stubs.world_module)}.{planned.stub.name}"
@@ -173,25 +189,34 @@ class _WrapperWriter:
                 else:
                     base = f"{self._scope.module(f'{self._stubs.world_module}.exports')}.{planned.stub.name}"
                     docs = f"The interface {interface}."
-                name = planned.interface.name
+                name = "" if interface is None else self._stubs.known_as(interface)
                 methods = tuple(self._methods.view(each, name, None) for each in planned.functions)
                 views.append(ClassView(self._class_names[module, ""], base, docs, methods))
-        # Only now is it known of which resources objects are handed out.
-        return [replace(view, holding=self._methods.hands_out(view.name)) for view in views]
+        # Only now is it known of which resources objects are exchanged.
+        used = self._methods.lifting.used
+        return [
+            replace(
+                view,
+                holding=(view.names.name, view.names.holding) in used,
+                held_in=(view.names.name, view.names.held_in) in used,
+            )
+            if view.names
+            else view
+            for view in views
+        ]
 
-    def _resource(self, module: str, planned: PlannedResource) -> ClassView:
+    def _resource(self, planned: PlannedResource) -> ClassView:
         base = f"{self._scope.module(planned.stub.module.name)}.{planned.stub.name}"
-        held, holding = self._methods.held_names(planned.stub)
+        names = self._methods.held_class(planned.stub)
         methods = tuple(self._methods.view(each, planned.name, planned) for each in planned.functions)
         app = self._methods.app_module(planned.implementation.owner)
         return ClassView(
-            self._class_names[module, planned.name],
+            names.name,
             base,
             f"The resource {planned.name}: holds the app's object.",
             methods,
-            held=f"{app}.{planned.implementation.name}",
-            held_name=held,
-            holding_name=holding,
+            app_class=f"{app}.{planned.implementation.name}",
+            names=names,
         )
 
     def _watched(self) -> bool:
@@ -215,13 +240,18 @@ def _host(plan: Plan, composed: Composed, stubs: Stubs, header: Header) -> str:
             names += public
     if any(each.calling != "plain" for _, each in plan.functions()):
         for interface, name in (("wasi:clocks/monotonic-clock", "subscribe_duration"), ("wasi:io/poll", "poll")):
-            found = composed.module_of_import(interface)
-            assert found is not None, f"the world of an async app imports {interface}"
-            blocks.append(from_import(f"{composed.world_module}.imports.{found}", {name: name}))
+            blocks.append(from_import(_imported(composed, interface), {name: name}))
             names.append(name)
     blocks.sort(key=lambda lines: lines[0].split()[1].lower())
     lines = [line for block in blocks for line in block]
-    return _template("host.py.jinja").render(header=header, target=plan.target, imports=lines, names=sorted(names))
+    return template("host.py.jinja").render(header=header, target=plan.target, imports=lines, names=sorted(names))
+
+
+def _imported(composed: Composed, interface: str) -> str:
+    """The bindings module of an interface that the build itself has added to the world."""
+    found = composed.module_of_import(interface)
+    assert found is not None, f"the world imports {interface}"
+    return f"{composed.world_module}.imports.{found}"
 
 
 @lru_cache(maxsize=1)
@@ -240,5 +270,6 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _template(name: str) -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A template of this package."""
     return _environment().get_template(name)

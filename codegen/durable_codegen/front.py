@@ -12,6 +12,7 @@ from durable_codegen import cache
 from durable_codegen.aliases import DEFAULT_WORLD_MODULE, find_aliases
 from durable_codegen.apps import bindings_in
 from durable_codegen.bindings import generate_bindings
+from durable_codegen.checks import check_names
 from durable_codegen.compose import compose
 from durable_codegen.faults import BuildFailed, Fault, errors_in
 from durable_codegen.imports import check_imports
@@ -25,7 +26,7 @@ from durable_codegen.support import support_tree
 from durable_codegen.targets import choose_target
 from durable_codegen.trim import host_functions
 from durable_codegen.vendor import vendor
-from durable_codegen.words import by_hand, words_in_use, words_of_vendored
+from durable_codegen.words import by_hand, mentioning, uses_http, words_in_use
 from durable_codegen.world import read_world
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class _Sources:
     app_root: Root
     modules: Mapping[str, Module]
     words: frozenset[str]
+    http: bool
     aliases: tuple[str, ...]
     tops: frozenset[str]
     resource_modules: tuple[str, ...]
@@ -191,7 +193,8 @@ def _read(settings: Settings, vendored: Path, faults: list[Fault], *, whole_host
     if settings.app.module not in modules and not broken:
         raise BuildFailed([*faults, Fault("DSL209", f"there is no module {settings.app.module}")])
     version = world.golem_api or target.version
-    words = words_in_use(own) | words_of_vendored(vendored)
+    using = [*own, *mentioning(vendored)]
+    words = words_in_use(using)
     if world.golem_api is not None:
         words |= by_hand(modules.values(), host_functions(version))
     if whole_host:
@@ -203,7 +206,10 @@ def _read(settings: Settings, vendored: Path, faults: list[Fault], *, whole_host
     aliases = find_aliases(
         imported, world, world_module=settings.world_module or DEFAULT_WORLD_MODULE, local=_local(modules)
     )
-    return _Sources(world, target, root, modules, words, tuple(aliases), tops, resource_modules, broken)
+    found = (*broken, *check_names(modules.values()))
+    return _Sources(
+        world, target, root, modules, words, uses_http(using), tuple(aliases), tops, resource_modules, found
+    )
 
 
 def _local(modules: Mapping[str, Module]) -> frozenset[str]:
@@ -231,6 +237,7 @@ def _compose(settings: Settings, sources: _Sources, into: Path, *, async_exports
         sources.words,
         into,
         async_exports=async_exports,
+        http=sources.http,
         world_module=settings.world_module or DEFAULT_WORLD_MODULE,
         taken=sources.tops,
     )

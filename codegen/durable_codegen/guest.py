@@ -30,9 +30,11 @@ _HIDDEN: Final[Mapping[str, tuple[str, ...]]] = {
     "socket": ("encodings.idna",),
 }
 
-# Large modules that the library imports late for its own command lines, consoles and developers' aids.
+# Large modules that the library imports late for its own command lines, consoles, developers' aids and rare cases.
 _NOT_WORTH_IT: Final = frozenset(
     {
+        "urllib.error",
+        "urllib.request",
         "argparse",
         "difflib",
         "doctest",
@@ -49,10 +51,14 @@ _NOT_WORTH_IT: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class GuestPython:
-    """The guest's standard library; `missing` says for each module that does not import, what it lacks."""
+    """The guest's standard library.
+
+    `missing` says for each module that does not import, what it lacks; `started` are those that are always loaded.
+    """
 
     version: str
     present: frozenset[str]
+    started: frozenset[str]
     missing: Mapping[str, str]
     late: Mapping[str, tuple[str, ...]]
 
@@ -83,4 +89,5 @@ def guest_python() -> GuestPython:
     late = {name: tuple(found) for name, found in facts["late"].items()}
     for name, hidden in _HIDDEN.items():
         late[name] = tuple(sorted({*late.get(name, ()), *hidden}))
-    return GuestPython(facts["python"], frozenset(facts["present"]), facts["missing"], late)
+    present, started = frozenset(facts["present"]), frozenset(facts["started"])
+    return GuestPython(facts["python"], present, started, facts["missing"], late)

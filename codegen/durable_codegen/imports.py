@@ -120,7 +120,11 @@ class _Checker:
         for name in early | late:
             late.update(self._guest.imported_late_by(name))
         own = self._provided - {"durable_dsl"}
-        return {name for name in late - early if name.partition(".")[0] not in own and self.loads(name)}
+        return {
+            name
+            for name in late - early - self._guest.started
+            if name.partition(".")[0] not in own and self.loads(name)
+        }
 
     def _loaded_by(self, each: Import) -> Iterator[str]:
         if each.guarded:
@@ -136,8 +140,7 @@ class _Checker:
         self.missing.add(missing)
         # Where the user can act: the last place on the way that is in the app.
         at, each = next(step for step in reversed(way) if step[0].root.kind == "app")
-        steps = [f"{module.file}:{found.line} imports {found.module}" for module, found in way]
-        chain = ", ".join(steps) if len(steps) > 1 else ""
+        chain = " imports ".join([*(f"{module.file}:{found.line}" for module, found in way), missing])
         return Fault(
             "DSL301",
             f"{missing} is not there in the guest: {self._why(missing)}",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from durable_codegen.annotations import annotation, is_none
 from durable_codegen.layout import BODY, call_lines, comment
-from durable_codegen.lifting import Lifting
+from durable_codegen.lifting import HeldClass, Lifting
 from durable_codegen.names import python_name
 from durable_codegen.regions import lower
 from durable_codegen.scope import Scope, free
@@ -70,19 +70,16 @@ class MethodWriter:
         self._watched = watched
         self._decorators = _Decorators(sources)
         self._names: dict[str, str] = {}
-        self._handed_out: set[str] = set()
         #: Statements for the module: the app's objects, its functions past their marks, and persistence levels.
         self.instances: list[str] = []
         self.functions: list[str] = []
         self.levels: list[str] = []
-        resources = {}
-        for planned in plan.interfaces:
-            for each in planned.resources:
-                module = each.stub.module.name
-                held, holding = self.held_names(each.stub)
-                name = class_names[module.rpartition(".")[2], each.name]
-                resources[module, each.stub.name] = (name, held, holding)
-        self._lifting = Lifting(stubs, resources, self._named)
+        self._held = {
+            (each.stub.module.name, each.stub.name): _held_class(each.stub, class_names)
+            for planned in plan.interfaces
+            for each in planned.resources
+        }
+        self.lifting = Lifting(stubs, self._held, scope, self._named)
 
     def app_module(self, dotted: str) -> str:
         """The local name of a module of the app."""
@@ -90,13 +87,9 @@ class MethodWriter:
             return self._scope.module(dotted, "app")
         return self._scope.module(dotted, f"app_{dotted.rpartition('.')[2]}")
 
-    def held_names(self, stub: ClassStub) -> tuple[str, str]:
-        """What a resource's class calls the app's object, and the function that makes it from one."""
-        return free("held", stub.methods), free("holding", stub.methods)
-
-    def hands_out(self, class_name: str) -> bool:
-        """Whether objects of a resource's class are made from the app's objects anywhere."""
-        return class_name in self._handed_out
+    def held_class(self, stub: ClassStub) -> HeldClass:
+        """What the wrapper's class for a resource calls its parts."""
+        return self._held[stub.module.name, stub.name]
 
     def view(self, planned: PlannedFunction, owner: str, resource: PlannedResource | None) -> MethodView:
         """The method of an export; `owner` is its interface or resource, in WIT."""
@@ -196,10 +189,10 @@ class MethodWriter:
                 lines = [*call_lines(f"{coroutine} = {function}", arguments, at), f"{before}{run}({coroutine})"]
         else:
             run = self._scope.object("durable_dsl.binding.eventloop", "run")
-            isawaitable = self._scope.object("inspect", "isawaitable")
+            iscoroutine = self._scope.object("inspect", "iscoroutine")
             lines = [
                 *call_lines(f"{name} = {function}", arguments, at),
-                f"if {isawaitable}({name}):",
+                f"if {iscoroutine}({name}):",
                 f"    {name} = {run}({name})",
                 *([f"return {name}"] if returned else []),
             ]
@@ -211,7 +204,7 @@ class MethodWriter:
         self, planned: PlannedFunction, function: str, arguments: list[str], resource: PlannedResource | None, at: int
     ) -> list[str]:
         assert resource is not None, "only resources have constructors"
-        held, _ = self.held_names(resource.stub)
+        held = self.held_class(resource.stub).held
         if not planned.regions:
             return call_lines(f"self.{held} = {function}", arguments, at)
         # Past the marks of __init__, which are compiled here.
@@ -225,7 +218,7 @@ class MethodWriter:
         compiled = bool(planned.implementation.function and planned.implementation.function.marks)
         compiled = compiled and not found.at_run_time
         if resource is not None:
-            held, _ = self.held_names(resource.stub)
+            held = self.held_class(resource.stub).held
             class_name = f"{module}.{found.class_name}"
             if planned.function.kind == "constructor":
                 name = self._below(f"{class_name}.__init__", f"{owner}-init") if planned.regions else class_name
@@ -265,19 +258,20 @@ class MethodWriter:
         if case not in self._names:
             name = self._scope.define(_snake(case.removeprefix("PersistenceLevel_")).upper())
             self._names[case] = name
-            self.levels.append(f"{name} = {self._scope.module('durable_host', 'host')}.{case}()")
+            self.levels.append(f"{name} = {self._scope.object('durable_host', case)}()")
         return self._names[case]
 
     def _argument(self, name: str, node: ast.expr, stub: MethodStub) -> str:
-        return self._lifting.value(node, stub.module, name, "in") or name
+        return self.lifting.value(node, stub.module, name, "in") or name
 
     def _lifted(self, planned: PlannedFunction, resource: PlannedResource | None, name: str) -> str | None:
         if planned.function.kind == "constructor":
             return None
         stub = self._without_self(planned.stub, resource)
-        lifted = self._lifting.value(stub.returns, stub.module, name, "out")
-        if lifted is not None:
-            self._handed_out |= {each for each in self._lifting.class_names if f"{each}." in lifted}
+        lifted = self.lifting.value(stub.returns, stub.module, name, "out")
+        if lifted is not None and resource is not None and "Self" in ast.unparse(planned.stub.returns):
+            held = self.held_class(resource.stub)
+            return lifted.replace(f"{held.name}.{held.holding}(", f"{planned.stub.receiver}.{held.holding}(")
         return lifted
 
     def _without_self(self, stub: MethodStub, resource: PlannedResource | None) -> MethodStub:
@@ -296,6 +290,12 @@ class MethodWriter:
             last = owner.rpartition(".")[2]
             return f"{self._scope.module(owner, last, f'{last}_{kind}')}.{name}"
         return self._scope.object(owner, name)
+
+
+def _held_class(stub: ClassStub, class_names: Mapping[tuple[str, str], str]) -> HeldClass:
+    taken = set(stub.methods)
+    name = class_names[stub.module.name.rpartition(".")[2], stub.name]
+    return HeldClass(name, free("held", taken), free("holding", taken), free("held_in", taken))
 
 
 class _Rename(ast.NodeTransformer):

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from durable_codegen.checks import check_implementation, mark_faults, missing_fault, source_faults
+from durable_codegen.checks import check_constructible, check_implementation, mark_faults, missing_fault, source_faults
 from durable_codegen.faults import BuildFailed, Fault, errors_in
 from durable_codegen.matching import Implementation, Matcher
 from durable_codegen.usage import Usage
@@ -119,9 +119,24 @@ class _Planner:
     def interface(self, interface: Interface) -> PlannedInterface:
         stub = self.stubs.world_class() if interface.id is None else self.stubs.interface_class(interface.id)
         freestanding = [each for each in interface.functions if each.resource is None]
+        if stub is None and freestanding:
+            self.faults.append(self._inline(interface))
+            return PlannedInterface(interface, None, (), ())
+        owner = self.matcher.interface_class(interface)
+        if owner is not None:
+            self.faults += check_constructible(owner, *self.matcher.place_of_class(owner))
         functions = [self._function(interface, each, stub) for each in freestanding]
         resources = [self._resource(interface, each) for each in interface.resources]
         return PlannedInterface(interface, stub, tuple(filter(None, functions)), tuple(filter(None, resources)))
+
+    def _inline(self, interface: Interface) -> Fault:
+        """componentize-py has no bindings for an interface that the world declares within itself."""
+        return Fault(
+            "DSL109",
+            f"the world {self.world.name} exports the interface {interface.name}, which it declares itself",
+            *self.world.place_of(interface),
+            hint=f"declare it outside of the world (interface {interface.name} {{ … }}) and export it by its name",
+        )
 
     def _resource(self, interface: Interface, name: str) -> PlannedResource | None:
         assert interface.id is not None, "the world itself exports no resources"
@@ -143,7 +158,9 @@ class _Planner:
             return None
         if found is None or method is None:
             place = self.world.place_of(interface, function)
-            self.faults.append(missing_fault(self._app_file, place, interface, None, stub, [function]))
+            owner = self.matcher.interface_class(interface)
+            name = owner.name if owner else None
+            self.faults.append(missing_fault(self._app_file, place, interface, name, stub, [function]))
             return None
         return self._planned(function, method, found)
 

@@ -51,7 +51,10 @@ def lower(
 
     `watched`: something in the component asks which atomic regions are open.
     """
-    host = scope.module("durable_host", "host")
+
+    def host(name: str) -> str:
+        return scope.object("durable_host", name)
+
     if mark.kind == "atomic":
         return _atomic(mark, scope, local, host, watched=watched)
     if mark.kind == "persist":
@@ -59,43 +62,45 @@ def lower(
         return Region(
             mark,
             [
-                f"{name} = {host}.get_oplog_persistence_level()",
-                f"{host}.set_oplog_persistence_level({level(_LEVELS[mark.arguments['level']])})",
+                f"{name} = {host('get_oplog_persistence_level')}()",
+                f"{host('set_oplog_persistence_level')}({level(_LEVELS[mark.arguments['level']])})",
             ],
-            [f"{host}.set_oplog_persistence_level({name})"],
+            [f"{host('set_oplog_persistence_level')}({name})"],
         )
     if mark.kind == "idempotence":
         name = local("idempotent")
         return Region(
             mark,
             [
-                f"{name} = {host}.get_idempotence_mode()",
-                f"{host}.set_idempotence_mode({mark.arguments['idempotent']})",
+                f"{name} = {host('get_idempotence_mode')}()",
+                f"{host('set_idempotence_mode')}({mark.arguments['idempotent']})",
             ],
-            [f"{host}.set_idempotence_mode({name})"],
+            [f"{host('set_idempotence_mode')}({name})"],
         )
     if mark.kind == "retry":
         return _retry(mark, scope, local, host)
     assert mark.kind == "commit", mark.kind
-    return Region(mark, [], [f"{host}.oplog_commit({mark.arguments['replicas']})"])
+    return Region(mark, [], [f"{host('oplog_commit')}({mark.arguments['replicas']})"])
 
 
-def _retry(mark: MarkRecord, scope: Scope, local: Callable[[str], str], host: str) -> Region:
+def _retry(mark: MarkRecord, scope: Scope, local: Callable[[str], str], host: Callable[[str], str]) -> Region:
     name, changed = local("policy"), local("changed")
     changes = [f"{_POLICY_FIELDS[key]}={_number(value)}" for key, value in mark.arguments.items()]
     replace = scope.object("dataclasses", "replace")
-    setting = call_lines(f"{host}.set_retry_policy({replace}", [name, *changes], BODY, ")")
+    setting = call_lines(f"{host('set_retry_policy')}({replace}", [name, *changes], BODY, ")")
     if len(setting) > 1:
         setting = [
             *call_lines(f"{changed} = {replace}", [name, *changes], BODY),
-            f"{host}.set_retry_policy({changed})",
+            f"{host('set_retry_policy')}({changed})",
         ]
-    return Region(mark, [f"{name} = {host}.get_retry_policy()", *setting], [f"{host}.set_retry_policy({name})"])
+    return Region(mark, [f"{name} = {host('get_retry_policy')}()", *setting], [f"{host('set_retry_policy')}({name})"])
 
 
-def _atomic(mark: MarkRecord, scope: Scope, local: Callable[[str], str], host: str, *, watched: bool) -> Region:
+def _atomic(
+    mark: MarkRecord, scope: Scope, local: Callable[[str], str], host: Callable[[str], str], *, watched: bool
+) -> Region:
     name = local("region")
-    enter, leave = [f"{name} = {host}.mark_begin_operation()"], [f"{host}.mark_end_operation({name})"]
+    enter, leave = [f"{name} = {host('mark_begin_operation')}()"], [f"{host('mark_end_operation')}({name})"]
     if watched:
         call = scope.object("durable_dsl.binding.boundary", "call")
         enter.append(f"{call}.atomic.append({name})")

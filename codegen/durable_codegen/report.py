@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,12 +84,15 @@ def result_json(
 
 
 def table_rows(exports: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    """For each export its short name, its regions from the outermost in, and where it stands."""
+    """For each export its short name (where that is unique), its regions from the outermost in, and where it stands."""
+    exports = list(exports)
+    short = Counter(_short(each["name"]) for each in exports)
     rows = []
     for each in exports:
+        name = _short(each["name"]) if short[_short(each["name"])] == 1 else each["name"]
         words = " > ".join(region["word"] for region in each["regions"])
         place = f"{each['file']}:{each['line']}" if each["line"] else each["file"] or ""
-        rows.append((_short(each["name"]), f"{'async ' if each['async'] else ''}{words}".strip() or "-", place))
+        rows.append((name, f"{'async ' if each['async'] else ''}{words}".strip() or "-", place))
     return rows
 
 

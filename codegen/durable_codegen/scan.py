@@ -129,8 +129,9 @@ def scan(
     """Import `module` with `path` in a child process and describe it.
 
     `app` is the folder on the path that holds the app; `shown` turns a path in it into what messages show. `also`
-    names further modules of the app to import, `late` those that only its functions import. Raises BuildFailed if the import fails or does not end; with
-    `missing_are_known`, a module that is not found leaves an empty scan, for it has been reported already.
+    names further modules of the app to import, `late` those that only its functions import. Raises BuildFailed if the
+    import fails or does not end; with `missing_are_known`, a module that is not found leaves an empty scan, for it has
+    been reported already.
     """
     request = {
         "module": module,

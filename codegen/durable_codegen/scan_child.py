@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import importlib
 import inspect
 import json
 import os
@@ -31,7 +30,8 @@ def main(request: dict[str, Any], descriptor: int) -> None:
     with marks.collecting() as faults:
         try:
             for name in [request["module"], *request["also"]]:
-                importlib.import_module(name)
+                # Not importlib.import_module, whose frame would stand in the traceback.
+                __import__(name)
         except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are the app's faults too
             report["error"] = _error(error, request)
         else:
@@ -53,7 +53,7 @@ def _import_late(names: list[str]) -> None:
     """Import what the app imports late, for the marks in it; what fails is for the function that imports it."""
     for name in names:
         with contextlib.suppress(BaseException):
-            importlib.import_module(name)
+            __import__(name)
 
 
 def _error(error: BaseException, request: dict[str, Any]) -> dict[str, Any]:

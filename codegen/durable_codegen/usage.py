@@ -38,6 +38,7 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
 REGIONS: Final = frozenset({"atomic", "persist", "idempotent", "non_idempotent", "retry", "commit"})
 
 _PACKAGE: Final = "durable_dsl"
+_HTTP: Final = f"{_PACKAGE}.http"
 
 # Names of the package that ask nothing of the host.
 _NEUTRAL: Final = frozenset(
@@ -50,6 +51,7 @@ _NEUTRAL: Final = frozenset(
         "RetryPolicy",
         "export",
         "annotations",
+        "http",
         "DurableError",
         "HostFunctionMissing",
         "MarkError",
@@ -77,6 +79,8 @@ class Usage:
         self._tree = module.tree
         self._bound = {name: target for found in module.imports for name, target in found.bound if name != "*"}
         self._star = any(found.module.split(".")[0] == _PACKAGE and "*" in found.names for found in module.imports)
+        if self._star:
+            self._bound = {**{word: f"{_PACKAGE}.{word}" for word in WORDS}, **self._bound}
         self._bound |= {name: f"{_PACKAGE}.{word}" for name, word in self._assigned()}
 
     def words(self) -> frozenset[str]:
@@ -98,6 +102,11 @@ class Usage:
             elif isinstance(node, ast.Constant) and _names_package(node.value):
                 return frozenset(WORDS)
         return frozenset(found)
+
+    def has_http(self) -> bool:
+        """Whether the module can reach `durable_dsl.http`, which needs wasi:http and nothing of golem:api."""
+        reached = [*self._bound.values(), *filter(None, map(self._path, _attributes(self._tree)))]
+        return any(path == _HTTP or path.startswith(f"{_HTTP}.") for path in reached)
 
     @property
     def is_vague(self) -> bool:
@@ -170,6 +179,10 @@ def _words_of(path: str, *, is_value: bool) -> set[str]:
     if all(part in _MODULES for part in parts[1:]):
         return set(WORDS) if is_value else set()
     return set(WORDS)
+
+
+def _attributes(tree: ast.AST) -> Iterator[ast.Attribute]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
 
 
 def _chain(node: ast.expr) -> Iterator[ast.expr]:

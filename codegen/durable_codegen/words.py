@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["HostWords", "by_hand", "words_in_use", "words_of_vendored"]
+__all__ = ["HostWords", "by_hand", "mentioning", "uses_http", "words_in_use"]
 
 #: Names of functions of golem:api/host, as in WIT.
 HostWords: TypeAlias = frozenset[str]
@@ -29,8 +29,13 @@ def words_in_use(modules: Iterable[Module]) -> HostWords:
     return frozenset(function for word in words for function in WORDS[word])
 
 
-def words_of_vendored(folder: Path) -> HostWords:
-    """The same for all modules of the vendored packages; most never mention the package and are not parsed."""
+def uses_http(modules: Iterable[Module]) -> bool:
+    """Whether any of these modules can reach `durable_dsl.http`."""
+    return any(Usage(module).has_http() for module in modules)
+
+
+def mentioning(folder: Path) -> list[Module]:
+    """The modules of the vendored packages that mention durable_dsl; most never do, and are not even parsed."""
     modules = []
     root = Root(folder, "vendored")
     for path in sorted(folder.rglob("*.py")):
@@ -39,7 +44,7 @@ def words_of_vendored(folder: Path) -> HostWords:
             module = parse(name, path, root, is_package=path.name == "__init__.py")
             if isinstance(module, Module):
                 modules.append(module)
-    return words_in_use(modules)
+    return modules
 
 
 def by_hand(modules: Iterable[Module], functions: Iterable[str]) -> HostWords:

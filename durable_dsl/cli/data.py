@@ -1,16 +1,22 @@
-"""What the verbs that touch a data directory share: their options, opening the engine, telling its errors."""
+"""What the verbs that touch a data directory share: their options, opening the engine, telling its errors.
+
+What guests may do is given anew with each command that runs them; nothing of it is stored with a worker.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.cli.console import FAULT, GUEST_FAILED, CommandError
+from durable_dsl.cli.console import FAULT, GUEST_FAILED, CommandError, is_terminal
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from pathlib import Path
 
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.errors import InvocationError
@@ -27,6 +33,74 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_guest_options(parser: argparse.ArgumentParser) -> None:
+    """The options of verbs that run guest code: what it may reach and use."""
+    parser.add_argument(
+        "--allow-http",
+        metavar="HOST[:PORT]",
+        action="append",
+        default=[],
+        help="allow HTTP requests to this host; may be repeated",
+    )
+    parser.add_argument(
+        "--dir",
+        dest="dirs",
+        metavar="HOST::GUEST[:ro]",
+        action="append",
+        default=[],
+        help="show the guest a directory of this machine; may be repeated",
+    )
+    parser.add_argument("--max-memory", metavar="SIZE", type=size, help="most memory of an instance, as 256M")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=float, help="longest time of an invocation (slows guests by a fifth)"
+    )
+
+
+def guest_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `Engine.open` takes of them; guest output goes to stderr."""
+    return {
+        "allow_http": arguments.allow_http,
+        "dirs": arguments.dirs,
+        "max_memory": arguments.max_memory,
+        "timeout": arguments.timeout,
+    }
+
+
+def show_output(_level: str, data: bytes) -> None:
+    """Guest output, unchanged and at once; stdout is for results alone."""
+    sys.stderr.buffer.write(data)
+    sys.stderr.buffer.flush()
+
+
+@contextmanager
+def compiling(path: Path) -> Iterator[None]:
+    """Say that the seconds now are for compiling, once per build of a component."""
+    if not is_terminal(sys.stderr):
+        yield
+        return
+    from rich.console import Console
+
+    started = time.monotonic()
+    screen = Console(stderr=True)
+    with screen.status(f"compiling {path.name} (once per build)"):
+        yield
+    screen.print(f"compiled {path.name} in {time.monotonic() - started:.1f} s")
+
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def size(text: str) -> int:
+    """A number of bytes as people write it: 1000, 64K, 256M, 1GiB."""
+    import argparse
+    import re
+
+    found = re.fullmatch(r"(\d+)([KMG]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected a size such as 256M, got {text!r}")
+    return int(found[1]) * _UNITS[found[2].upper()]
+
+
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
 
@@ -38,7 +112,7 @@ def opened(arguments: argparse.Namespace, **options: Any) -> Iterator[Engine]:
     from durable_dsl.engine.errors import EngineError, UsageError
 
     try:
-        with Engine.open(arguments.data, **options) as engine:
+        with Engine.open(arguments.data, output=show_output, while_compiling=compiling, **options) as engine:
             yield engine
     except UsageError as error:
         raise CommandError(error.message, error.hint) from error
@@ -51,5 +125,11 @@ def invocation_failed(error: InvocationError, worker: str) -> CommandError:
     if error.type.startswith("PreviousInvocation"):
         hint = f"`durable-dsl worker show {worker}` tells more; `--fresh` starts over, `worker revert` goes back"
         return CommandError(f"worker {worker!r} is {error.status}. {error.message}", hint, GUEST_FAILED)
+    if error.type == "Divergence":
+        hint = (
+            "nothing was changed; go on with the build that fits, or: durable-dsl worker update --snapshot, "
+            "worker revert, worker fork"
+        )
+        return CommandError(f"worker {worker!r} does something else than its oplog has recorded: {error.message}", hint)
     told = error.traceback or str(error)
     return CommandError(f"the invocation failed; worker {worker!r} is {error.status}", told, GUEST_FAILED)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli import console
-from durable_dsl.cli.data import add_json_option
+from durable_dsl.cli.data import add_json_option, compiling
 
 if TYPE_CHECKING:
     import argparse
@@ -35,12 +35,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    from durable_dsl.cli.run import _compiling
     from durable_dsl.engine.cache import user_cache
     from durable_dsl.engine.component import load
     from durable_dsl.engine.loading import build_facts
 
-    component = load(path, user_cache(), while_compiling=_compiling)
+    component = load(path, user_cache(), while_compiling=compiling)
     built = build_facts(component)
     marked = {export["name"]: export for export in (built or {}).get("exports", [])}
     return {
@@ -49,16 +48,12 @@ def _facts(path: Path) -> dict[str, Any]:
             {
                 "name": export.name,
                 "signature": export.signature,
-                "regions": [_region(region) for region in marked.get(_plain(export.name), {}).get("regions", [])],
+                "regions": [_region(region) for region in marked.get(export.name, {}).get("regions", [])],
             }
             for export in component.exports
         ],
         "imports": [imported.id for imported in component.imports],
     }
-
-
-def _plain(name: str) -> str:
-    return name
 
 
 def _region(region: dict[str, Any]) -> dict[str, Any]:

@@ -7,19 +7,22 @@ command with the same worker and idempotency key finishes an invocation that was
 from __future__ import annotations
 
 import sys
-import time
 import uuid
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from durable_dsl.cli import console
-from durable_dsl.cli.data import add_data_option, add_json_option, invocation_failed, opened
+from durable_dsl.cli.data import (
+    add_data_option,
+    add_guest_options,
+    add_json_option,
+    guest_options,
+    invocation_failed,
+    opened,
+)
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
-
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.component import Export
     from durable_dsl.engine.worker import Worker
@@ -50,24 +53,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--idempotency-key", metavar="KEY", help="names this invocation: the same key never runs twice")
     parser.add_argument("--fresh", action="store_true", help="delete the worker first, with its history")
-    parser.add_argument("--max-memory", metavar="SIZE", type=_size, help="most memory of an instance, as 256M")
-    parser.add_argument(
-        "--timeout", metavar="SECONDS", type=float, help="longest time of an invocation (slows guests by a fifth)"
-    )
+    add_guest_options(parser)
     add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    options = {
-        "env": dict(arguments.env),
-        "max_memory": arguments.max_memory,
-        "timeout": arguments.timeout,
-        "output": _show,
-        "while_compiling": _compiling,
-    }
-    with opened(arguments, **options) as engine:
+    with opened(arguments, env=dict(arguments.env), **guest_options(arguments)) as engine:
         worker, export, values = _prepare(engine, arguments)
-        return _invoke(worker, export, values, arguments)
+        try:
+            return _invoke(worker, export, values, arguments)
+        finally:
+            _let_others_finish(engine)
 
 
 def _prepare(engine: Engine, arguments: argparse.Namespace) -> tuple[Worker, Export, list[object]]:
@@ -106,7 +102,7 @@ def _invoke(worker: Worker, export: Export, values: list[object], arguments: arg
                     "oplog_index": worker.oplog_index,
                 }
             )
-            return console.GUEST_FAILED
+            return invocation_failed(error, worker.name).status
         raise invocation_failed(error, worker.name) from error
     result = result_json(value, export)
     if arguments.json:
@@ -116,16 +112,16 @@ def _invoke(worker: Worker, export: Export, values: list[object], arguments: arg
     return console.OK
 
 
+def _let_others_finish(engine: Engine) -> None:
+    """Calls of other workers that nobody waits for are done here, unless they wait for something else."""
+    for suspended in engine.settle():
+        console.note(f"worker {suspended.name} is suspended; `durable-dsl worker resume {suspended.name}` continues it")
+
+
 def _compact(value: object) -> str:
     import json
 
     return json.dumps(value, ensure_ascii=False)
-
-
-def _show(_level: str, data: bytes) -> None:
-    """Guest output, unchanged and at once; stdout is for the result alone."""
-    sys.stderr.buffer.write(data)
-    sys.stderr.buffer.flush()
 
 
 def _read(name: str) -> str:
@@ -138,21 +134,6 @@ def _read(name: str) -> str:
         raise console.CommandError(f"cannot read {name}: {error.strerror}") from error
 
 
-@contextmanager
-def _compiling(path: Path) -> Iterator[None]:
-    """Say that the seconds now are for compiling, once per build of a component."""
-    if not console.is_terminal(sys.stderr):
-        yield
-        return
-    from rich.console import Console
-
-    started = time.monotonic()
-    screen = Console(stderr=True)
-    with screen.status(f"compiling {path.name} (once per build)"):
-        yield
-    screen.print(f"compiled {path.name} in {time.monotonic() - started:.1f} s")
-
-
 def _assignment(text: str) -> tuple[str, str]:
     import argparse
 
@@ -160,16 +141,3 @@ def _assignment(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r}")
     return name, value
-
-
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-
-
-def _size(text: str) -> Any:
-    import argparse
-    import re
-
-    found = re.fullmatch(r"(\d+)([KMG]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"expected a size such as 256M, got {text!r}")
-    return int(found[1]) * _UNITS[found[2].upper()]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_dsl.cli import console
-from durable_dsl.cli.data import add_data_option, add_json_option, opened
+from durable_dsl.cli.data import add_data_option, add_guest_options, add_json_option, guest_options, opened
 
 if TYPE_CHECKING:
     import argparse
@@ -21,30 +21,32 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
 
-    def action(name: str, summary: str, *, of_worker: bool = True) -> argparse.ArgumentParser:
+    def action(name: str, summary: str, *, of_worker: bool = True, runs: bool = False) -> argparse.ArgumentParser:
         child = actions.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if of_worker:
             child.add_argument("name", metavar="NAME", help="the worker")
         add_data_option(child)
         add_json_option(child)
+        if runs:
+            add_guest_options(child)
         return child
 
     action("list", "list all workers with component, version and status", of_worker=False)
     action("show", "show one worker: status, what waits, error, updates")
     oplog = action("oplog", "show the entries of a worker's oplog")
     oplog.add_argument("--from", dest="first", metavar="INDEX", type=int, default=1, help="the first entry shown")
-    action("resume", "continue what is under way, and what waits")
+    action("resume", "continue what is under way, and what waits", runs=True)
     action("interrupt", "stop what runs, sleeps or waits for a retry; `resume` continues it")
     action("simulate-crash", "throw the running instance away; the worker goes on from its oplog")
-    promise = action("complete-promise", "give a promise its value and let the worker go on")
+    promise = action("complete-promise", "give a promise its value and let the worker go on", runs=True)
     promise.add_argument("index", metavar="INDEX", type=int, help="the oplog index at which the promise was made")
     promise.add_argument("value", metavar="VALUE", nargs="?", default="", help="text, or @FILE for a file's bytes")
-    update = action("update", "move a worker to another build of its component")
+    update = action("update", "move a worker to another build of its component", runs=True)
     update.add_argument("component", metavar="COMPONENT", help="the component file (.wasm)")
     update.add_argument(
         "--snapshot", action="store_true", help="carry the state over by save-snapshot and load-snapshot"
     )
-    fork = action("fork", "make a new worker with the same history up to an entry")
+    fork = action("fork", "make a new worker with the same history up to an entry", runs=True)
     fork.add_argument("new_name", metavar="NEW-NAME", help="the new worker")
     fork.add_argument("--at", metavar="INDEX", type=int, help="the last entry copied (default: all)")
     revert = action("revert", "take back the end of a worker's history")
@@ -70,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         "revert": _revert,
         "delete": _delete,
     }
-    with opened(arguments) as engine:
+    options = guest_options(arguments) if hasattr(arguments, "allow_http") else {}
+    with opened(arguments, **options) as engine:
         return actions[arguments.action](engine, arguments)
 
 

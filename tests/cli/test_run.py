@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+import zlib
 
 import pytest
 
-from durable_dsl.cli import run as verb
+from durable_dsl.cli.data import size
 from durable_dsl.cli.main import main
 from tests.guests import guest
 
@@ -145,7 +147,25 @@ def test_a_missing_component(tmp_path, capfd):
     assert "there is no file" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(("text", "size"), [("1", 1), ("2K", 2048), ("256M", 256 << 20), ("1GiB", 1 << 30)])
-def test_sizes(text, size):
+@pytest.mark.parametrize(("text", "number"), [("1", 1), ("2K", 2048), ("256M", 256 << 20), ("1GiB", 1 << 30)])
+def test_sizes(text, number):
     """Units as people write them."""
-    assert size == verb._size(text)
+    assert number == size(text)
+
+
+def test_a_divergence_is_shown_as_recorded_against_attempted(run, tmp_path):
+    """Exit status 1: the data and the component do not fit; nothing was changed."""
+    run("script", "run", "state['n'] = [random.get_random_u64()]", "--worker", "w")
+    database = tmp_path / "data" / "durable.sqlite3"
+    with sqlite3.connect(database) as connection:  # an oplog that was made by another program
+        row = connection.execute("SELECT function FROM entry WHERE kind = 'exported-function-invoked'").fetchone()
+        request = '["wall_clock.now()"]'
+        crc = zlib.crc32(f"{row[0]}\0{request}\0\0".encode())
+        connection.execute(
+            "UPDATE entry SET request = ?, crc = ? WHERE kind = 'exported-function-invoked'", (request, crc)
+        )
+    status, _, err = run("script", "run", "result = 1", "--worker", "w")
+
+    assert 1 == status
+    assert "recorded golem random::get_random_u64, attempted wall_clock::now" in err
+    assert "nothing was changed" in err

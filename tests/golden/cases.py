@@ -37,6 +37,15 @@ CALLS = {
         ("Carts().clear()", "None", []),
         ("WitWorld().version()", "'1'", []),
     ],
+    "shapes": [
+        ("Shapes().numbers(-1, 2, 3, 4, 5.0, True, 'x')", "(-1, 15, 'x')", []),
+        ("Shapes().sizes([kinds.Size.LARGE], kinds.Rights.READ)", "<Size.LARGE: 1>", []),
+        ("Shapes().shapes([], [kinds.Point(1.0, 2.0)])", "[None, Shape_Dot(value=Point(x=1.0, y=2.0))]", []),
+        ("Shapes().nested(Some(None))", "Some(value=None)", []),
+        ("Shapes().measure(kinds.Shape_Dot(kinds.Point(1.0, 2.0)))", "Point(x=1.0, y=2.0)", REGION),
+        ("Shapes().measure(kinds.Shape_Empty())", "Err(value=Shape_Empty())", REGION),
+        ("Shapes().bytes(b'x')", "[b'x', b'x']", []),
+    ],
     "shared": [
         ("Orders().status()", "'orders'", REGION),
         ("Carts().status()", "'carts'", []),

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from inspect import iscoroutine
 
-import durable_host as host
 import waiting as app
 from componentize_py_types import Err
 from durable_dsl.binding.boundary import call, fail, keep_sources
 from durable_dsl.binding.eventloop import run
 from durable_dsl.marked import below_marks
+from durable_host import mark_begin_operation, mark_end_operation, oplog_commit
 from wit_world import exports
 
 __durable_wrapper__ = True
@@ -34,15 +34,15 @@ class Waiting(exports.Waiting):
         call.domain_errors = (Err,)
         error = None
         try:
-            region = host.mark_begin_operation()  # waiting.py:16 @atomic
+            region = mark_begin_operation()  # waiting.py:16 @atomic
             call.atomic.append(region)
             try:
                 result = run(waiting_fetch(url))
             except Err as domain_error:
                 error = domain_error
             call.atomic.pop()
-            host.mark_end_operation(region)
-            host.oplog_commit(1)  # waiting.py:15 @commit
+            mark_end_operation(region)
+            oplog_commit(1)  # waiting.py:15 @commit
         except BaseException as failure:
             fail(failure)
         if error is not None:
@@ -71,13 +71,13 @@ class Waiting(exports.Waiting):
     def traced(self, url: str) -> str:
         call.domain_errors = ()
         try:
-            region = host.mark_begin_operation()  # waiting.py:47 @atomic
+            region = mark_begin_operation()  # waiting.py:47 @atomic
             call.atomic.append(region)
             result = waiting_traced(url)
             if iscoroutine(result):
                 result = run(result)
             call.atomic.pop()
-            host.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail(failure)
         return result

@@ -11,17 +11,23 @@ Do not edit: the next build writes it anew.
 from __future__ import annotations
 
 import desk as app
-import durable_host as host
 import wit_world
 from componentize_py_types import Err
 from durable_dsl.binding.boundary import call, fail, keep_sources
 from durable_dsl.marked import below_marks
+from durable_host import (
+    PersistenceLevel_Smart,
+    get_oplog_persistence_level,
+    mark_begin_operation,
+    mark_end_operation,
+    set_oplog_persistence_level,
+)
 from wit_world import exports
 
 __durable_wrapper__ = True
 
 # Made once: every call hands the same value to the host.
-SMART = host.PersistenceLevel_Smart()
+SMART = PersistenceLevel_Smart()
 
 # One object of each class of the app that implements an interface.
 app_wit_world = app.WitWorld()
@@ -51,12 +57,12 @@ class Orders(exports.Orders):
         call.domain_errors = (Err,)
         error = None
         try:
-            region = host.mark_begin_operation()  # desk.py:15 @atomic
+            region = mark_begin_operation()  # desk.py:15 @atomic
             try:
                 result = orders_place(order_id)
             except Err as domain_error:
                 error = domain_error
-            host.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail(failure)
         if error is not None:
@@ -77,10 +83,10 @@ class Carts(exports.Carts):
     def status(self) -> str:
         call.domain_errors = ()
         try:
-            level = host.get_oplog_persistence_level()  # desk.py:27 @persist("smart")
-            host.set_oplog_persistence_level(SMART)
+            level = get_oplog_persistence_level()  # desk.py:27 @persist("smart")
+            set_oplog_persistence_level(SMART)
             result = carts_status()
-            host.set_oplog_persistence_level(level)
+            set_oplog_persistence_level(level)
         except BaseException as failure:
             fail(failure)
         return result

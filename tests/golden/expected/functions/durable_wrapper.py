@@ -12,19 +12,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import durable_host as host
 import orders as app
 from componentize_py_types import Err
 from durable_dsl.binding.boundary import call, fail, keep_sources
 from durable_dsl.marked import below_marks
+from durable_host import (
+    PersistenceLevel_PersistNothing,
+    PersistenceLevel_PersistRemoteSideEffects,
+    get_idempotence_mode,
+    get_oplog_persistence_level,
+    get_retry_policy,
+    mark_begin_operation,
+    mark_end_operation,
+    oplog_commit,
+    set_idempotence_mode,
+    set_oplog_persistence_level,
+    set_retry_policy,
+)
 from wit_world import exports
 from wit_world.exports import orders
 
 __durable_wrapper__ = True
 
 # Made once: every call hands the same value to the host.
-PERSIST_REMOTE_SIDE_EFFECTS = host.PersistenceLevel_PersistRemoteSideEffects()
-PERSIST_NOTHING = host.PersistenceLevel_PersistNothing()
+PERSIST_REMOTE_SIDE_EFFECTS = PersistenceLevel_PersistRemoteSideEffects()
+PERSIST_NOTHING = PersistenceLevel_PersistNothing()
 
 # The app's functions, past the marks that are compiled here.
 orders_place = below_marks(app.place)
@@ -40,7 +52,7 @@ class Orders(exports.Orders):
         error = None
         try:
             # orders.py:13 @retry(max_attempts=5, min_delay="200ms", max_delay=30.5, mu…
-            policy = host.get_retry_policy()
+            policy = get_retry_policy()
             changed = replace(
                 policy,
                 max_attempts=5,
@@ -48,22 +60,22 @@ class Orders(exports.Orders):
                 max_delay=30_500_000_000,
                 multiplier=1.5,
             )
-            host.set_retry_policy(changed)
+            set_retry_policy(changed)
             # orders.py:14 @persist("persist-remote-side-effects")
-            level = host.get_oplog_persistence_level()
-            host.set_oplog_persistence_level(PERSIST_REMOTE_SIDE_EFFECTS)
-            region = host.mark_begin_operation()  # orders.py:15 @atomic
-            idempotent = host.get_idempotence_mode()  # orders.py:16 @non_idempotent
-            host.set_idempotence_mode(False)
+            level = get_oplog_persistence_level()
+            set_oplog_persistence_level(PERSIST_REMOTE_SIDE_EFFECTS)
+            region = mark_begin_operation()  # orders.py:15 @atomic
+            idempotent = get_idempotence_mode()  # orders.py:16 @non_idempotent
+            set_idempotence_mode(False)
             try:
                 result = orders_place(order)
             except Err as domain_error:
                 error = domain_error
-            host.set_idempotence_mode(idempotent)
-            host.mark_end_operation(region)
-            host.set_oplog_persistence_level(level)
-            host.set_retry_policy(policy)
-            host.oplog_commit(2)  # orders.py:12 @commit(replicas=2)
+            set_idempotence_mode(idempotent)
+            mark_end_operation(region)
+            set_oplog_persistence_level(level)
+            set_retry_policy(policy)
+            oplog_commit(2)  # orders.py:12 @commit(replicas=2)
         except BaseException as failure:
             fail(failure)
         if error is not None:
@@ -83,10 +95,10 @@ class Orders(exports.Orders):
         call.domain_errors = ()
         try:
             # orders.py:32 @persist("persist-nothing")
-            level = host.get_oplog_persistence_level()
-            host.set_oplog_persistence_level(PERSIST_NOTHING)
+            level = get_oplog_persistence_level()
+            set_oplog_persistence_level(PERSIST_NOTHING)
             result = orders_stock(sku)
-            host.set_oplog_persistence_level(level)
+            set_oplog_persistence_level(level)
         except BaseException as failure:
             fail(failure)
         return result
@@ -94,10 +106,10 @@ class Orders(exports.Orders):
     def reset(self) -> None:
         call.domain_errors = ()
         try:
-            idempotent = host.get_idempotence_mode()  # orders.py:37 @idempotent
-            host.set_idempotence_mode(True)
+            idempotent = get_idempotence_mode()  # orders.py:37 @idempotent
+            set_idempotence_mode(True)
             orders_reset()
-            host.set_idempotence_mode(idempotent)
+            set_idempotence_mode(idempotent)
         except BaseException as failure:
             fail(failure)
 

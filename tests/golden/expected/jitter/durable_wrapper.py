@@ -13,15 +13,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 import asking as app
-import durable_host as host
 import wit_world
 from durable_dsl.binding.boundary import call, fail, keep_sources
 from durable_dsl.marked import below_marks
+from durable_host import (
+    PersistenceLevel_PersistNothing,
+    get_oplog_persistence_level,
+    get_retry_policy,
+    set_oplog_persistence_level,
+    set_retry_policy,
+)
 
 __durable_wrapper__ = True
 
+# Each export returns no result: every exception is a failure.
+call.domain_errors = ()
+
 # Made once: every call hands the same value to the host.
-PERSIST_NOTHING = host.PersistenceLevel_PersistNothing()
+PERSIST_NOTHING = PersistenceLevel_PersistNothing()
 
 # The app's functions, past the marks that are compiled here.
 ask = below_marks(app.ask)
@@ -31,18 +40,16 @@ class WitWorld(wit_world.WitWorld):
     """The functions of the world jitter."""
 
     def ask(self) -> int:
-        call.domain_errors = ()
         try:
             # asking.py:8 @retry(max_attempts=0, jitter=0.25)
-            policy = host.get_retry_policy()
-            changed = replace(policy, max_attempts=0, max_jitter_factor=0.25)
-            host.set_retry_policy(changed)
+            policy = get_retry_policy()
+            set_retry_policy(replace(policy, max_attempts=0, max_jitter_factor=0.25))
             # asking.py:9 @persist("persist-nothing")
-            level = host.get_oplog_persistence_level()
-            host.set_oplog_persistence_level(PERSIST_NOTHING)
+            level = get_oplog_persistence_level()
+            set_oplog_persistence_level(PERSIST_NOTHING)
             result = ask()
-            host.set_oplog_persistence_level(level)
-            host.set_retry_policy(policy)
+            set_oplog_persistence_level(level)
+            set_retry_policy(policy)
         except BaseException as failure:
             fail(failure)
         return result

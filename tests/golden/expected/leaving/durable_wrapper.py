@@ -12,11 +12,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import durable_host as host
 import leaving as app
 from componentize_py_types import Err
 from durable_dsl.binding.boundary import call, fail, keep_sources, restore_pending
 from durable_dsl.marked import below_marks
+from durable_host import (
+    get_idempotence_mode,
+    get_retry_policy,
+    mark_begin_operation,
+    mark_end_operation,
+    set_idempotence_mode,
+    set_retry_policy,
+)
 from problems import Gone
 from wit_world import exports
 
@@ -36,11 +43,11 @@ class Leaving(exports.Leaving):
     def on_nothing(self, how: str) -> int:
         call.domain_errors = (Err,)
         try:
-            region = host.mark_begin_operation()  # leaving.py:22 @atomic(commit_on=())
+            region = mark_begin_operation()  # leaving.py:22 @atomic(commit_on=())
             result = leaving_on_nothing(how)
             if call.pending:
                 restore_pending()
-            host.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail(failure)
         return result
@@ -49,12 +56,12 @@ class Leaving(exports.Leaving):
         call.domain_errors = (Err,)
         error = None
         try:
-            policy = host.get_retry_policy()  # leaving.py:27 @retry(max_attempts=1)
-            host.set_retry_policy(replace(policy, max_attempts=1))
+            policy = get_retry_policy()  # leaving.py:27 @retry(max_attempts=1)
+            set_retry_policy(replace(policy, max_attempts=1))
             # leaving.py:28 @atomic(commit_on=TimeoutError)
-            region = host.mark_begin_operation()
-            idempotent = host.get_idempotence_mode()  # leaving.py:29 @idempotent
-            host.set_idempotence_mode(True)
+            region = mark_begin_operation()
+            idempotent = get_idempotence_mode()  # leaving.py:29 @idempotent
+            set_idempotence_mode(True)
             try:
                 result = leaving_on_timeout(how)
             except Err as domain_error:
@@ -62,13 +69,13 @@ class Leaving(exports.Leaving):
             except TimeoutError:
                 if call.pending:
                     restore_pending()
-                host.mark_end_operation(region)
+                mark_end_operation(region)
                 raise
             if call.pending:
                 restore_pending()
-            host.set_idempotence_mode(idempotent)
-            host.mark_end_operation(region)
-            host.set_retry_policy(policy)
+            set_idempotence_mode(idempotent)
+            mark_end_operation(region)
+            set_retry_policy(policy)
         except BaseException as failure:
             fail(failure)
         if error is not None:
@@ -79,17 +86,17 @@ class Leaving(exports.Leaving):
         call.domain_errors = ()
         try:
             # leaving.py:34 @atomic(commit_on=(problems.Gone, TimeoutError))
-            region = host.mark_begin_operation()
+            region = mark_begin_operation()
             try:
                 result = leaving_on_own(how)
             except (Gone, TimeoutError):
                 if call.pending:
                     restore_pending()
-                host.mark_end_operation(region)
+                mark_end_operation(region)
                 raise
             if call.pending:
                 restore_pending()
-            host.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail(failure)
         return result
@@ -98,17 +105,17 @@ class Leaving(exports.Leaving):
         call.domain_errors = ()
         try:
             # leaving.py:39 @atomic(commit_on=BaseException)
-            region = host.mark_begin_operation()
+            region = mark_begin_operation()
             try:
                 result = leaving_on_all(how)
             except BaseException:
                 if call.pending:
                     restore_pending()
-                host.mark_end_operation(region)
+                mark_end_operation(region)
                 raise
             if call.pending:
                 restore_pending()
-            host.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail(failure)
         return result
@@ -117,14 +124,14 @@ class Leaving(exports.Leaving):
         call.domain_errors = (Err,)
         error = None
         try:
-            region = host.mark_begin_operation()  # leaving.py:44 @atomic
+            region = mark_begin_operation()  # leaving.py:44 @atomic
             try:
                 result = leaving_pending(how)
             except Err as domain_error:
                 error = domain_error
             if call.pending:
                 restore_pending()
-            host.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail(failure)
         if error is not None:

@@ -12,18 +12,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import durable_host as durable_host_
 import host as host_
 from componentize_py_types import Err, Result
 from durable_dsl.binding.boundary import call as call_, fail as fail_, keep_sources
 from durable_dsl.marked import below_marks as below_marks_
+from durable_host import (
+    PersistenceLevel_Smart,
+    get_idempotence_mode,
+    get_oplog_persistence_level,
+    get_retry_policy,
+    mark_begin_operation,
+    mark_end_operation,
+    set_idempotence_mode,
+    set_oplog_persistence_level,
+    set_retry_policy,
+)
 from wit_world import exports
 from wit_world.exports import names
 
 __durable_wrapper__ = True
 
 # Made once: every call hands the same value to the host.
-SMART = durable_host_.PersistenceLevel_Smart()
+SMART = PersistenceLevel_Smart()
 
 # The app's functions, past the marks that are compiled here.
 names_app = below_marks_(host_.app)
@@ -39,9 +49,9 @@ class Names(exports.Names):
     def app(self, host: str, app: str, call: str, fail: str) -> int:
         call_.domain_errors = ()
         try:
-            region = durable_host_.mark_begin_operation()  # host.py:10 @atomic
+            region = mark_begin_operation()  # host.py:10 @atomic
             result = names_app(host, app, call, fail)
-            durable_host_.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail_(failure)
         return result
@@ -53,7 +63,7 @@ class Names(exports.Names):
         error_ = None
         try:
             # host.py:15 @retry(max_attempts=1, min_delay=1, max_delay=2, multiplier=3.…
-            policy_ = durable_host_.get_retry_policy()
+            policy_ = get_retry_policy()
             changed = replace(
                 policy_,
                 max_attempts=1,
@@ -61,22 +71,20 @@ class Names(exports.Names):
                 max_delay=2_000_000_000,
                 multiplier=3.0,
             )
-            durable_host_.set_retry_policy(changed)
-            # host.py:16 @persist("smart")
-            level_ = durable_host_.get_oplog_persistence_level()
-            durable_host_.set_oplog_persistence_level(SMART)
-            region_ = durable_host_.mark_begin_operation()  # host.py:17 @atomic
-            # host.py:18 @non_idempotent
-            idempotent = durable_host_.get_idempotence_mode()
-            durable_host_.set_idempotence_mode(False)
+            set_retry_policy(changed)
+            level_ = get_oplog_persistence_level()  # host.py:16 @persist("smart")
+            set_oplog_persistence_level(SMART)
+            region_ = mark_begin_operation()  # host.py:17 @atomic
+            idempotent = get_idempotence_mode()  # host.py:18 @non_idempotent
+            set_idempotence_mode(False)
             try:
                 result_ = names_policy(policy, region, result, error, level)
             except Err as domain_error:
                 error_ = domain_error
-            durable_host_.set_idempotence_mode(idempotent)
-            durable_host_.mark_end_operation(region_)
-            durable_host_.set_oplog_persistence_level(level_)
-            durable_host_.set_retry_policy(policy_)
+            set_idempotence_mode(idempotent)
+            mark_end_operation(region_)
+            set_oplog_persistence_level(level_)
+            set_retry_policy(policy_)
         except BaseException as failure:
             fail_(failure)
         if error_ is not None:
@@ -98,11 +106,11 @@ class Names(exports.Names):
     ) -> list[Result[int, str]]:
         call_.domain_errors = ()
         try:
-            region = durable_host_.mark_begin_operation()  # host.py:29 @atomic
+            region = mark_begin_operation()  # host.py:29 @atomic
             result = names_a_function_with_a_rather_long_name(
                 the_first_of_many_parameters, the_second_of_many_parameters, the_third
             )
-            durable_host_.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail_(failure)
         return result

@@ -10,15 +10,18 @@ Do not edit: the next build writes it anew.
 
 from __future__ import annotations
 
-import durable_host as host
 import shop as app
 import shop.handlers as app_handlers
 from durable_dsl.binding.boundary import call, fail, keep_sources
 from durable_dsl.marked import below_marks
+from durable_host import mark_begin_operation, mark_end_operation
 from wit_world import exports
 import durable_late  # noqa: F401
 
 __durable_wrapper__ = True
+
+# Each export returns no result: every exception is a failure.
+call.domain_errors = ()
 
 # The app's functions, past the marks that are compiled here.
 orders_place = below_marks(app_handlers.place_order)
@@ -28,17 +31,15 @@ class Orders(exports.Orders):
     """The interface demo:corner/orders."""
 
     def place(self, order_id: str) -> str:
-        call.domain_errors = ()
         try:
-            region = host.mark_begin_operation()  # src/shop/handlers.py:11 @atomic
+            region = mark_begin_operation()  # src/shop/handlers.py:11 @atomic
             result = orders_place(order_id)
-            host.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail(failure)
         return result
 
     def price(self, order_id: str) -> int:
-        call.domain_errors = ()
         try:
             return app.price(order_id)
         except BaseException as failure:

@@ -10,13 +10,16 @@ Do not edit: the next build writes it anew.
 
 from __future__ import annotations
 
-import durable_host as host
 import main as app
 from durable_dsl.binding.boundary import call, fail, keep_sources
 from durable_dsl.marked import below_marks
+from durable_host import mark_begin_operation, mark_end_operation
 from wit_world import exports
 
 __durable_wrapper__ = True
+
+# Each export returns no result: every exception is a failure.
+call.domain_errors = ()
 
 # One object of each class of the app that implements an interface.
 app_api = app.Api()
@@ -29,16 +32,14 @@ class Api(exports.Api):
     """The interface pack:name/api."""
 
     def add(self, value: int) -> None:
-        call.domain_errors = ()
         try:
-            region = host.mark_begin_operation()  # main.py:14 @atomic
+            region = mark_begin_operation()  # main.py:14 @atomic
             api_add(value)
-            host.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail(failure)
 
     def get(self) -> int:
-        call.domain_errors = ()
         try:
             return app_api.get()
         except BaseException as failure:

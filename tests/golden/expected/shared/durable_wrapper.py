@@ -10,13 +10,16 @@ Do not edit: the next build writes it anew.
 
 from __future__ import annotations
 
-import durable_host as host
 import shop as app
 from durable_dsl.binding.boundary import call, fail, keep_sources
 from durable_dsl.marked import below_marks
+from durable_host import mark_begin_operation, mark_end_operation
 from wit_world import exports
 
 __durable_wrapper__ = True
+
+# Each export returns no result: every exception is a failure.
+call.domain_errors = ()
 
 # The app's functions, past the marks that are compiled here.
 orders_status = below_marks(app.order_status)
@@ -29,17 +32,15 @@ class Orders(exports.Orders):
     """The interface demo:shop/orders."""
 
     def status(self) -> str:
-        call.domain_errors = ()
         try:
-            region = host.mark_begin_operation()  # shop.py:14 @atomic
+            region = mark_begin_operation()  # shop.py:14 @atomic
             result = orders_status()
-            host.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail(failure)
         return result
 
     def place(self, order_id: str) -> int:
-        call.domain_errors = ()
         try:
             return orders_place(order_id)
         except BaseException as failure:
@@ -50,7 +51,6 @@ class Carts(exports.Carts):
     """The interface demo:shop/carts."""
 
     def status(self) -> str:
-        call.domain_errors = ()
         try:
             return carts_status()
         except BaseException as failure:
@@ -61,11 +61,10 @@ class Stock(exports.Stock):
     """The interface demo:shop/stock."""
 
     def status(self) -> str:
-        call.domain_errors = ()
         try:
-            region = host.mark_begin_operation()  # shop.py:19 @atomic
+            region = mark_begin_operation()  # shop.py:19 @atomic
             result = stock_status()
-            host.mark_end_operation(region)
+            mark_end_operation(region)
         except BaseException as failure:
             fail(failure)
         return result

@@ -10,12 +10,12 @@ Do not edit: the next build writes it anew.
 
 from __future__ import annotations
 
-import durable_host as host
 import greeter as app
 import wit_world
 from componentize_py_types import Err
 from durable_dsl.binding.boundary import call, fail, keep_sources
 from durable_dsl.marked import below_marks
+from durable_host import mark_begin_operation, mark_end_operation, oplog_commit
 
 __durable_wrapper__ = True
 
@@ -37,13 +37,13 @@ class WitWorld(wit_world.WitWorld):
         call.domain_errors = (Err,)
         error = None
         try:
-            region = host.mark_begin_operation()  # greeter.py:13 @atomic
+            region = mark_begin_operation()  # greeter.py:13 @atomic
             try:
                 result = shout(name)
             except Err as domain_error:
                 error = domain_error
-            host.mark_end_operation(region)
-            host.oplog_commit(1)  # greeter.py:12 @commit
+            mark_end_operation(region)
+            oplog_commit(1)  # greeter.py:12 @commit
         except BaseException as failure:
             fail(failure)
         if error is not None:

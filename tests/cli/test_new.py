@@ -1,0 +1,82 @@
+"""`durable-dsl new`: a project that builds, runs and tests as it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "durable_dsl"]
+
+
+def run(folder, *command):
+    return subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=180)
+
+
+def test_a_new_project_tests_builds_and_runs(tmp_path):
+    """Nothing has to be done in between."""
+    made = run(tmp_path, *COMMAND, "new", "my-Notes")
+    project = tmp_path / "my-Notes"
+
+    assert made.returncode == 0, made.stderr
+    assert sorted(made.stdout.split()) == sorted(
+        f"my-Notes/{name}"
+        for name in [".gitignore", "README.md", "my_notes.py", "pyproject.toml", "test_my_notes.py", "wit/world.wit"]
+    )
+
+    tested = run(project, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert tested.returncode == 0, tested.stdout
+
+    built = run(project, *COMMAND, "build", "--json")
+    assert built.returncode == 0, built.stdout
+    assert json.loads(built.stdout)["output"] == "my_notes.wasm"
+
+    added = run(project, *COMMAND, "run", "my_notes.wasm", "add", "milk", "--worker", "me")
+    assert (added.returncode, json.loads(added.stdout)) == (0, {"ok": 1}), added.stderr
+    listed = run(project, *COMMAND, "run", "my_notes.wasm", "all", "--worker", "me")
+    assert json.loads(listed.stdout) == ["milk"]
+
+
+def test_a_new_project_is_formatted(tmp_path):
+    """By ruff's defaults."""
+    run(tmp_path, *COMMAND, "new", "tidy")
+    done = run(
+        tmp_path / "tidy", sys.executable, "-m", "ruff", "format", "--isolated", "--diff", ".", "--exclude", ".durable"
+    )
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["a b", "1st", "", "json", "class", "-x", "x-", "test_x", "durable-dsl"])
+def test_a_name_that_will_not_do(name, tmp_path):
+    """Refused before anything is written."""
+    done = run(tmp_path, *COMMAND, "new", "--", name)
+
+    assert done.returncode == 1
+    assert "DSL405" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_overwritten(tmp_path):
+    """A folder that holds something is left alone; an empty one is taken."""
+    (tmp_path / "there").mkdir()
+    assert run(tmp_path, *COMMAND, "new", "there").returncode == 0
+
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("mine")
+    done = run(tmp_path, *COMMAND, "new", "mine")
+
+    assert done.returncode == 1
+    assert "DSL406" in done.stderr
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", ["world", "v2-of-it", "result"])
+def test_names_that_wit_would_not_take(name, tmp_path):
+    """They are escaped, and the project still makes its bindings."""
+    done = run(tmp_path, *COMMAND, "new", name)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / name / ".durable" / "bindings" / "wit_world").is_dir()

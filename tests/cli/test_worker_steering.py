@@ -1,0 +1,154 @@
+"""`durable-dsl worker`: resume, interrupt, simulate-crash, complete-promise, update, fork, revert, delete."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from durable_dsl.cli.main import main
+from tests.engine.programs import ROOT, command, killed_when
+from tests.guests import guest
+
+
+@pytest.fixture
+def verb(tmp_path, capfd):
+    def call(*arguments):
+        status = main([*arguments, "--data", str(tmp_path)])
+        captured = capfd.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+def run(verb, source, *options, name="w"):
+    return verb("run", str(guest("script")), "run", source, "--worker", name, *options)
+
+
+def start(tmp_path, source, *options):
+    return subprocess.Popen(
+        command(tmp_path, "run", str(guest("script")), "run", source, "--worker", "w", *options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def facts(verb, name="w"):
+    return json.loads(verb("worker", "show", name, "--json")[1])
+
+
+def test_resume_finishes_what_a_killed_process_left(verb, tmp_path):
+    """Its result is there for the repetition of the command."""
+    source = "k = host.generate_idempotency_key(); print('in', file=sys.stderr); time.sleep(0.5); result = 'done'"
+    killed_when(start(tmp_path, source, "--idempotency-key", "k"), "in")
+    assert "running" == facts(verb)["status"]
+
+    status, out, err = verb("worker", "resume", "w")
+    assert (0, "") == (status, out)
+    assert "worker w: resumed; idle" in err
+    assert (0, '"done"\n') == run(verb, source, "--idempotency-key", "k")[:2]
+
+
+def test_resume_tells_a_failure(verb, tmp_path):
+    """Exit status 3; the error is in `show`."""
+    source = "k = host.generate_idempotency_key(); print('in', file=sys.stderr); time.sleep(0.3); raise KeyError('x')"
+    killed_when(start(tmp_path, source), "in")
+
+    assert 3 == verb("worker", "resume", "w")[0]
+    assert "KeyError" == facts(verb)["error"]["type"]
+    status, _, err = verb("worker", "resume", "w")
+    assert 1 == status
+    assert "is failed and cannot be resumed" in err
+
+
+def test_interrupting_a_worker_of_another_process(verb, tmp_path):
+    """The process that runs it is asked; its caller gets the error, and the worker can be resumed."""
+    process = start(tmp_path, "print('in', file=sys.stderr); time.sleep(1); result = 1", "--idempotency-key", "k")
+    assert process.stderr is not None
+    assert "in\n" == process.stderr.readline()
+    assert 0 == verb("worker", "interrupt", "w")[0]
+
+    assert 3 == process.wait(20)
+    assert "interrupted" in process.stderr.read()
+    assert "interrupted" == facts(verb)["status"]
+    assert 0 == verb("worker", "resume", "w")[0]
+    assert (0, '"1"\n') == run(verb, "", "--idempotency-key", "k")[:2]
+
+
+def test_crashing_a_worker_of_another_process(verb, tmp_path):
+    """It goes on by itself, and its caller notices nothing."""
+    process = start(tmp_path, "print('in', file=sys.stderr); time.sleep(0.7); result = 1")
+    assert process.stderr is not None
+    assert "in\n" == process.stderr.readline()
+    assert 0 == verb("worker", "simulate-crash", "w")[0]
+    out, err = process.communicate(timeout=20)
+
+    assert (0, '"1"\n', "") == (process.returncode, out, err)
+
+
+def test_a_promise_from_the_command_line(verb, tmp_path):
+    """While a process waits for it, and while nobody does."""
+    source = "p = host.create_promise(); print('in', file=sys.stderr); result = host.await_promise(p).decode()"
+    process = start(tmp_path, source, "--idempotency-key", "k")
+    assert process.stderr is not None
+    assert "in\n" == process.stderr.readline()
+    while facts(verb)["status"] != "suspended":
+        pass
+    index = next(e["index"] for e in json.loads(verb("worker", "oplog", "w", "--json")[1]) if e["kind"] == "no-op")
+    process.kill()
+    process.wait()
+    assert 0 == verb("worker", "complete-promise", "w", str(index), "value")[0]
+
+    assert (0, '"value"\n') == run(verb, "", "--idempotency-key", "k")[:2]
+    status, _, err = verb("worker", "complete-promise", "w", "999", "x")
+    assert (1, True) == (status, "has no promise 999" in err)
+
+
+def test_revert_and_fork(verb):
+    """Back to an entry; a copy up to an entry."""
+    run(verb, "state['n'] = [1]")
+    kept = facts(verb)["oplog_index"]
+    run(verb, "state['n'].append(2)")
+    assert 0 == verb("worker", "fork", "w", "copy", "--at", str(kept))[0]
+    assert 0 == verb("worker", "revert", "w", "--last", "1")[0]
+
+    assert ['"[1]"\n'] * 2 == [run(verb, "result = state['n']", name=name)[1] for name in ("w", "copy")]
+    assert json.loads(verb("worker", "revert", "w", "--to", str(kept), "--json")[1])["status"] == "idle"
+
+
+def test_update_from_the_command_line(verb):
+    """By replaying, or by snapshot; a refusal says the ways on and changes nothing."""
+    ledger = str(guest("ledger"))
+    other = str(guest("ledger", edit=("host.generate_idempotency_key()\n        ENTRIES", "host.get_oplog_index()\n        ENTRIES")))
+    verb("run", ledger, "add", "5", "--worker", "l")
+    status, _, err = verb("run", other, "add", "5", "--worker", "l")
+    assert 1 == status
+    assert "cannot move to version 1" in err
+    assert "worker update --snapshot" in err
+    assert "5\n6\n" == verb("run", ledger, "add", "0", "--worker", "l")[1] + verb("run", ledger, "add", "1", "--worker", "l")[1]
+
+    assert 0 == verb("worker", "update", "l", other, "--snapshot")[0]
+    assert "8\n" == verb("run", other, "add", "2", "--worker", "l")[1]
+    assert [("failed", 1), ("successful", 1)] == [(one["status"], one["version"]) for one in facts(verb, "l")["updates"]]
+
+
+def test_delete(verb):
+    """Gone, with its history; a second time there is nothing to delete."""
+    run(verb, "result = 1")
+
+    assert 0 == verb("worker", "delete", "w")[0]
+    assert 1 == verb("worker", "delete", "w")[0]
+    assert [] == json.loads(verb("worker", "list", "--json")[1])
+
+
+def test_granting_a_directory(verb, tmp_path):
+    """--dir, for this command only."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "f").write_text("x")
+    grant = ("--dir", f"{tmp_path / 'shared'}::/shared:ro")
+
+    assert '"x"\n' == run(verb, "result = open('/shared/f').read()", *grant)[1]
+    assert 1 == run(verb, "", "--dir", "nonsense")[0]

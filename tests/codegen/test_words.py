@@ -1,0 +1,98 @@
+"""Which host functions an app needs, read from its source: never too few, and none that it does not use."""
+
+from __future__ import annotations
+
+import pytest
+
+from durable_codegen.modules import Module, Root, parse
+from durable_codegen.usage import WORDS
+from durable_codegen.words import by_hand, mentioning, words_in_use
+from tests.codegen.projects import write
+
+EVERYTHING = frozenset(function for functions in WORDS.values() for function in functions)
+ATOMIC = {"mark-begin-operation", "mark-end-operation"}
+HOST = ["mark-begin-operation", "get-oplog-index", "get-workers", "trap"]
+
+
+def module(folder, text):
+    write(folder, {"app.py": text})
+    found = parse("app", folder / "app.py", Root(folder, "app"), is_package=False)
+    assert isinstance(found, Module)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from durable_dsl import atomic", ATOMIC),
+        ("from durable_dsl import atomic as whole\n@whole\ndef f(): pass", ATOMIC),
+        ("from durable_dsl.marks import atomic", ATOMIC),
+        ("from durable_dsl import Err, PersistenceLevel, export", set()),
+        ("import durable_dsl", set()),
+        ("import durable_dsl\n@durable_dsl.atomic\ndef f(): pass", ATOMIC),
+        ("import durable_dsl as d\nwith d.atomic(): pass", ATOMIC),
+        ("import durable_dsl.marks\ndurable_dsl.marks.atomic", ATOMIC),
+        ("from durable_dsl import marks as m\nm.atomic", ATOMIC),
+        ("import durable_dsl as d\nd.Err, d.errors.MarkError", set()),
+        ("def f():\n    from durable_dsl import oplog_index", {"get-oplog-index"}),
+        ("from durable_dsl import commit, oplog_commit", {"oplog-commit"}),
+        ("from durable_dsl import rewind", {"set-oplog-index"}),
+        ("from durable_dsl import idempotency_key", {"generate-idempotency-key"}),
+        ("from durable_dsl import persistence_level", {"get-oplog-persistence-level"}),
+        ("from durable_dsl import persist", {"get-oplog-persistence-level", "set-oplog-persistence-level"}),
+        ("from durable_dsl import is_idempotent, retry_policy", {"get-idempotence-mode", "get-retry-policy"}),
+        ("from durable_dsl import idempotent", {"get-idempotence-mode", "set-idempotence-mode"}),
+        ("from durable_dsl import retry", {"get-retry-policy", "set-retry-policy"}),
+        ("import other\nother.atomic", set()),
+        ('"""Uses durable_dsl, but only in words."""', set()),
+    ],
+)
+def test_words_ask_for_their_functions(text, expected, tmp_path):
+    """Each word, imported or reached, under any name."""
+    assert words_in_use([module(tmp_path, text)]) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from durable_dsl import *",
+        "import durable_dsl\nhand_on(durable_dsl)",
+        "import durable_dsl as d\ngetattr(d, name)",
+        "import importlib\nimportlib.import_module('durable_dsl')",
+        "import sys\nsys.modules['durable_dsl.marks']",
+        "from durable_dsl import marks\nvars(marks)",
+        "from durable_dsl.somewhere import unknown",
+    ],
+)
+def test_what_cannot_be_told_counts_as_everything(text, tmp_path):
+    """When in doubt it is in."""
+    assert words_in_use([module(tmp_path, text)]) == EVERYTHING
+
+
+def test_vendored_packages_count(tmp_path):
+    """Every module of them, reached or not."""
+    write(
+        tmp_path, {"lib/a.py": "from durable_dsl import atomic\n", "lib/b.py": "x = = 1 # durable_dsl\n", "c.py": "1"}
+    )
+
+    assert words_in_use(mentioning(tmp_path)) == ATOMIC
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from wit_world.imports.host import mark_begin_operation", {"mark-begin-operation"}),
+        ("from wit_world.imports import host\nhost.get_oplog_index()", {"get-oplog-index"}),
+        ("import py_example.imports.host\npy_example.imports.host.get_oplog_index()", {"get-oplog-index"}),
+        ("from wit_world.imports import host\ngetattr(host, 'get_oplog_index')", {"get-oplog-index"}),
+        ("from wit_world.imports import host\nhost.GetWorkers(a, b, c)", {"get-workers"}),
+        ("from wit_world.imports import host\nhost.PersistenceLevel_Smart()", set()),
+        ("from wit_world.imports.host import *", set(HOST)),
+        ("from wit_world.imports import host\ngetattr(host, name)", set(HOST)),
+        ("import wit_world\ngetattr(wit_world.imports.host, name)", set(HOST)),
+        ("from wit_world.imports import golem_api_host as h\nvars(h)", set(HOST)),
+    ],
+)
+def test_functions_called_by_hand(text, expected, tmp_path):
+    """By whatever way the app gets at its bindings."""
+    assert by_hand([module(tmp_path, text)], HOST) == expected
