@@ -10,7 +10,7 @@ import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import wrapt
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 else:
     # Generic in wrapt's stubs only.
     _BoundFunctionWrapper, _FunctionWrapper = wrapt.BoundFunctionWrapper, wrapt.FunctionWrapper
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 _PACKAGE: Final = str(Path(__file__).parent)
 
@@ -63,6 +65,7 @@ class Marked(_FunctionWrapper):
         super().__init__(function, _entering(regions, inspect.iscoroutinefunction(_plain(function))))
         self._self_durable_marks = marks
         self._self_durable_regions = list(regions)
+        self._self_durable_shadowed: Marked | None = None
 
     @property
     def durable_marks(self) -> tuple[Mark, ...]:
@@ -75,6 +78,20 @@ class Marked(_FunctionWrapper):
         """The regions that a call enters, outermost first."""
         regions: list[Region] = self._self_durable_regions
         return regions
+
+    @property
+    def durable_shadowed(self) -> Marked | None:
+        """The exported function that had this name before: one Python name may serve several interfaces."""
+        shadowed: Marked | None = self._self_durable_shadowed
+        return shadowed
+
+    def shadow(self, before: object) -> None:
+        """Keep the function that this one replaces in its module, if that is an export of another interface."""
+        if isinstance(before, Marked) and any(mark.kind == "export" for mark in before.durable_marks):
+            # The same line again is the same function, in a module that is loaded anew.
+            same = before.durable_marks[0] == self.durable_marks[0]
+            earlier: Any = before.durable_shadowed
+            self._self_durable_shadowed = earlier if same else before
 
     def __reduce__(self) -> str:
         name: str = self.__qualname__
@@ -90,18 +107,35 @@ class Marked(_FunctionWrapper):
         return self
 
 
+def with_mark(function: Any, mark: Mark, region: Region | None = None) -> Marked:
+    """`function` with `mark` on top; neighbouring marks share one proxy."""
+    regions = [] if region is None else [region]
+    if not isinstance(function, Marked):
+        return Marked(function, (mark,), regions)
+    marked = Marked(function.__wrapped__, (mark, *function.durable_marks), [*regions, *function.durable_regions])
+    marked.shadow(function.durable_shadowed)
+    return marked
+
+
 def marks_of(function: Any) -> tuple[Mark, ...]:
     """The marks from the top of `function` down to the first decorator that isn't ours, outermost first."""
     marked = getattr(function, "_self_parent", function) if isinstance(function, _BoundMarked) else function
     return marked.durable_marks if isinstance(marked, Marked) else ()
 
 
-def below_marks(function: Callable[..., Any]) -> Callable[..., Any]:
+def below_marks(function: F) -> F:
     """What stands below the marks that `marks_of` gives: the function, or the next decorator that isn't ours."""
     if isinstance(function, (Marked, _BoundMarked)):
-        below: Callable[..., Any] = function.__wrapped__
-        return below
+        return cast("F", function.__wrapped__)
     return function
+
+
+def shadowed(function: F, depth: int) -> F:
+    """The exported function that `function` has replaced, `depth` definitions ago."""
+    found: Any = function
+    for _ in range(depth):
+        found = found.durable_shadowed
+    return cast("F", found)
 
 
 def position(depth: int) -> tuple[str, int]:

@@ -12,12 +12,13 @@ function is returned unmarked, so that all faults come out in one run.
 from __future__ import annotations
 
 import inspect
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, overload
 
 from durable_dsl import policy
 from durable_dsl.errors import MarkError
-from durable_dsl.marked import Mark, Marked, marks_of, position
+from durable_dsl.marked import Mark, marks_of, position, with_mark
 from durable_dsl.policy import PersistenceLevel
 from durable_dsl.regions import (
     AtomicRegion,
@@ -78,14 +79,12 @@ class _Word(Region):
     def _mark(self, function: Any) -> Any:
         mark = Mark(self.kind, self.word, self._arguments(), *position(2))
         try:
-            marks = (mark, *marks_of(function))
             _check_bearer(function, mark)
             _check_neighbours(mark, function)
         except MarkError as fault:
             _refuse(MarkError(fault.code, fault.message, fault.hint, mark.file, mark.line))
             return function
-        below = function.__wrapped__ if isinstance(function, Marked) else function
-        return Marked(below, marks, [self, *function.durable_regions] if isinstance(function, Marked) else [self])
+        return with_mark(function, mark, self)
 
 
 class Atomic(_Word, AtomicRegion):
@@ -331,9 +330,10 @@ def _export(target: Any, name: str | None, raises: tuple[type[BaseException], ..
     except MarkError as fault:
         _refuse(MarkError(fault.code, fault.message, fault.hint, mark.file, mark.line))
         return target
-    if isinstance(target, Marked):
-        return Marked(target.__wrapped__, (mark, *marks_of(target)), target.durable_regions)
-    return Marked(target, (mark,), [])
+    exported = with_mark(target, mark)
+    if getattr(exported, "__qualname__", "") == getattr(exported, "__name__", None):
+        exported.shadow(getattr(sys.modules.get(exported.__module__), exported.__name__, None))
+    return exported
 
 
 class Unmarked:

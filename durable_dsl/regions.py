@@ -174,7 +174,7 @@ class RetryRegion(Region):
         previous = get_retry_policy()
         if "max_jitter_factor" in self.changes and not hasattr(previous, "max_jitter_factor"):
             raise MarkError(
-                "DSL103",
+                "DSL108",
                 "retry(jitter=…) has no meaning on this host: its retry policy has no such field",
                 "leave jitter out, or build for golem-1.1",
             )

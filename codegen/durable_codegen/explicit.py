@@ -7,7 +7,6 @@ claim the same.
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -16,9 +15,8 @@ from durable_codegen.faults import Fault
 from durable_codegen.names import camel, python_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from durable_codegen.modules import Module
     from durable_codegen.scan import Class, MarkRecord, Scan, ScannedModule
     from durable_codegen.scan import Function as AppFunction
     from durable_codegen.world import Function, Interface, World
@@ -46,7 +44,6 @@ class Claims:
         world_classes: tuple[str, ...],
         app: ScannedModule | None,
         scan: Scan,
-        sources: Mapping[str, Module],
         faults: list[Fault],
     ) -> None:
         self._world = world
@@ -60,7 +57,6 @@ class Claims:
         self._explicit = list(_find(modules))
         for each in self._explicit:
             self._claim(each)
-        faults += _redefinitions(sources)
 
     def function(self, interface: Interface, function: Function) -> Explicit | None:
         """What claims a function."""
@@ -172,40 +168,24 @@ class Claims:
 def _find(modules: list[ScannedModule]) -> Iterator[Explicit]:
     seen: set[tuple[str, int]] = set()
     for module in modules:
-        for name, function in module.functions.items():
-            for mark in function.marks:
-                if mark.kind == "export" and _key(mark) not in seen:
-                    seen.add(_key(mark))
-                    yield Explicit(module, name, mark, function, None)
+        for name, last in module.functions.items():
+            for function in _definitions(last):
+                for mark in function.marks:
+                    if mark.kind == "export" and _key(mark) not in seen:
+                        seen.add(_key(mark))
+                        yield Explicit(module, name, mark, function, None)
         for name, found in module.classes.items():
             if found.export is not None and _key(found.export) not in seen:
                 seen.add(_key(found.export))
                 yield Explicit(module, name, found.export, None, found)
 
 
-def _redefinitions(sources: Mapping[str, Module]) -> Iterator[Fault]:
-    """Two exported functions of one name in one module: the first is gone once the second is defined."""
-    for source in sources.values():
-        seen: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
-        for node in source.tree.body:
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_exported(node):
-                before = seen.setdefault(node.name, node)
-                if before is not node:
-                    yield Fault(
-                        "DSL205",
-                        f"{node.name} is defined twice: this one replaces the one in line {before.lineno}",
-                        source.file,
-                        node.lineno,
-                        hint=f'give them names of their own: @export("interface#{node.name}")',
-                    )
-
-
-def _is_exported(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    for decorator in node.decorator_list:
-        bare = decorator.func if isinstance(decorator, ast.Call) else decorator
-        if ast.unparse(bare).rpartition(".")[2] == "export":
-            return True
-    return False
+def _definitions(last: AppFunction) -> list[AppFunction]:
+    """A function and the exported ones that had its name before, in order of definition."""
+    found = [last]
+    while (before := found[-1].shadowed) is not None:
+        found.append(before)
+    return found[::-1]
 
 
 def shared_fault(pairs: list[tuple[Interface, Function]], name: str, file: str | None, line: int | None) -> Fault:

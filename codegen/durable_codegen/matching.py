@@ -66,7 +66,7 @@ class Matcher:
         self._stubs = stubs
         self._sources = sources
         self._lines = {source.file: _definition_lines(source.tree) for source in sources.values()}
-        self._claims = Claims(world, self._world_names(), self._app, scan, sources, faults)
+        self._claims = Claims(world, self._world_names(), self._app, scan, faults)
 
     def function(self, interface: Interface, function: Function, name: str) -> Implementation | Fault | None:
         """What implements a function of an interface or of the world; `name` is its Python name."""

@@ -231,6 +231,8 @@ class MethodWriter:
                 return name, [f"self.{held}"]
             return f"self.{held}.{found.name}", []
         path = f"{module}.{found.name}"
+        if found.function is not None and found.function.depth:
+            path = f"{self._scope.object('durable_dsl.marked', 'shadowed')}({path}, {found.function.depth})"
         if found.class_name is not None:
             path = f"{self._instance(f'{module}.{found.class_name}', found.class_name)}.{found.name}"
         name = f"{owner}-{planned.function.name}" if owner else planned.function.name

@@ -49,7 +49,10 @@ class MarkRecord:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A callable of the app. `parameters` is None where Python cannot tell; methods are without self."""
+    """A callable of the app. `parameters` is None where Python cannot tell; methods are without self.
+
+    `shadowed` is the exported function that had the name before, `depth` how often the name was bound again since.
+    """
 
     name: str
     owner: str
@@ -63,6 +66,8 @@ class Function:
     kind: Literal["function", "instance", "static", "class"] = "function"
     is_overridden: bool = False
     defined: str = ""
+    shadowed: Function | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +280,8 @@ class _Reader:
             methods={each: self._function(each, owner, found) for each, found in given["methods"].items()},
         )
 
-    def _function(self, name: str, owner: str, given: Mapping[str, Any]) -> Function:
+    def _function(self, name: str, owner: str, given: Mapping[str, Any], depth: int = 0) -> Function:
+        before = given.get("shadowed")
         return Function(
             name=name,
             owner=owner,
@@ -289,6 +295,8 @@ class _Reader:
             kind=given.get("kind", "function"),
             is_overridden=given.get("overridden", False),
             defined=given.get("defined", ""),
+            shadowed=self._function(name, owner, before, depth + 1) if before else None,
+            depth=depth,
         )
 
     def _mark(self, given: Mapping[str, Any]) -> MarkRecord:

@@ -155,6 +155,7 @@ def _descendants(owner: type) -> list[type]:
 def _function(value: Any) -> dict[str, Any]:
     from durable_dsl.marked import below_marks, marks_of
 
+    before = getattr(value, "durable_shadowed", None)
     below = below_marks(value)
     innermost = inspect.unwrap(below) if callable(below) else below
     bare = below.func if isinstance(below, partial) else below
@@ -167,6 +168,7 @@ def _function(value: Any) -> dict[str, Any]:
         "module": getattr(value, "__module__", None),
         "file": _code(innermost, "co_filename"),
         "line": _code(innermost, "co_firstlineno"),
+        "shadowed": _function(before) if before is not None else None,
     }
 
 
