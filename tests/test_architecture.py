@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "durable_dsl.yields": (),
     "durable_dsl.binding": ("durable_dsl.errors", "durable_dsl.policy", "durable_dsl.results"),
     "durable_dsl.engine": ("durable_dsl.errors", "durable_dsl.policy", "durable_dsl.results"),
-    "durable_dsl.testing": ("durable_dsl",),
+    "durable_dsl.testing": ("durable_dsl", "durable_codegen"),
     "durable_dsl.cli": ("durable_dsl", "durable_codegen"),
     "durable_dsl.__main__": ("durable_dsl.cli",),
     "durable_dsl": (
@@ -42,7 +42,7 @@ SURFACES = {
     "durable_dsl": """DurableError Err HostFunctionMissing MarkError Ok PersistenceLevel RegionError RegionFailed
         RetryPolicy RewindUnsupported Some atomic commit export idempotency_key idempotent is_idempotent
         non_idempotent oplog_commit oplog_index persist persistence_level retry retry_policy rewind""",
-    "durable_dsl.testing": "Call trace unwrap_failures",
+    "durable_dsl.testing": "Call CrashDriver CrashFailure Report effect_server trace unwrap_failures",
 }
 
 

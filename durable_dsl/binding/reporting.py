@@ -56,5 +56,7 @@ def _leave_out(text: traceback.TracebackException, roots: tuple[str, ...]) -> No
         link = waiting.pop()
         if link is None:
             continue
-        link.stack[:] = [frame for frame in link.stack if not frame.filename.startswith(roots)]
+        kept = [frame for frame in link.stack if not frame.filename.startswith(roots)]
+        # Where a wrapper itself fails (on a result that is not what it should be), its frame says at least for what.
+        link.stack[:] = kept or link.stack[-1:]
         waiting += [link.__cause__, link.__context__, *(link.exceptions or ())]

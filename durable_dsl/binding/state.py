@@ -65,7 +65,7 @@ else:
 
 
 def raised_from(error: BaseException | None, origin: BaseException) -> bool:
-    """Whether `error` is `origin` or was raised from it, by `from` or while handling it."""
+    """Whether `error` is `origin` or was raised from it: by `from`, while handling it, or as a group with it inside."""
     return any(link is origin for link in _chain(error))
 
 
@@ -78,7 +78,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
             continue
         seen.add(id(link))
         yield link
-        waiting += [link.__cause__, link.__context__]
+        inside = link.exceptions if isinstance(link, BaseExceptionGroup) else ()
+        waiting += [link.__cause__, link.__context__, *inside]
 
 
 def open_atomic_region() -> int | None:

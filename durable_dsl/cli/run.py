@@ -23,6 +23,7 @@ from durable_dsl.cli.data import (
 
 if TYPE_CHECKING:
     import argparse
+
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.component import Export
     from durable_dsl.engine.worker import Worker
@@ -61,9 +62,12 @@ def run(arguments: argparse.Namespace) -> int:
     with opened(arguments, env=dict(arguments.env), **guest_options(arguments)) as engine:
         worker, export, values = _prepare(engine, arguments)
         try:
-            return _invoke(worker, export, values, arguments)
-        finally:
+            status = _invoke(worker, export, values, arguments)
+        except console.CommandError:
             _let_others_finish(engine)
+            raise
+        _let_others_finish(engine)
+        return status
 
 
 def _prepare(engine: Engine, arguments: argparse.Namespace) -> tuple[Worker, Export, list[object]]:

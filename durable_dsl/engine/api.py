@@ -11,29 +11,35 @@ time gets a `LeaseError`; when the first one ends, in whatever way, the worker i
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
+import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from durable_dsl.engine import promises, watcher
-from durable_dsl.engine.cache import user_cache
+from durable_dsl.engine.cache import remember_hash, remembered_hash, user_cache
+from durable_dsl.engine.calls import Waiting
 from durable_dsl.engine.catalogue import Catalogue, WorkerRow
 from durable_dsl.engine.clock import Clock, SystemClock
 from durable_dsl.engine.component import Component, load
 from durable_dsl.engine.errors import StoreError, UsageError
+from durable_dsl.engine.grants import Grants
 from durable_dsl.engine.lease import Lease
 from durable_dsl.engine.loading import LoadedComponent, build_facts, name_of
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.oplog.store import Store
-from durable_dsl.engine.output import Sink
 from durable_dsl.engine.watcher import Watcher
 from durable_dsl.engine.worker import Worker
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+    from durable_dsl.engine.output import Sink
 
 Progress = Callable[[Path], AbstractContextManager[object]]
 
@@ -45,6 +51,7 @@ class Engine:
         self,
         data: Path,
         *,
+        grants: Grants,
         env: Mapping[str, str],
         max_memory: int | None,
         timeout: float | None,
@@ -53,11 +60,15 @@ class Engine:
         while_compiling: Progress | None,
     ) -> None:
         self.data = data
+        self.grants = grants
         self.env = dict(env)
+        self._told: set[str] = set()
         self.max_memory = max_memory
         self.timeout = timeout
         self.clock = clock
         self.leases = data / "leases"
+        #: How long an idle worker keeps its instance and its lease, in seconds.
+        self.keep_idle = 30.0
         self._cache = user_cache()
         self.output = output
         self._while_compiling = while_compiling
@@ -72,12 +83,16 @@ class Engine:
             raise StoreError(str(data), error.strerror or str(error)) from error
         self.store = Store(data)
         self.catalogue = Catalogue(self.store, data)
+        #: Which worker waits for a call of which.
+        self.waiting = Waiting()
 
     @classmethod
     def open(
         cls,
         data: str | os.PathLike[str] = ".durable",
         *,
+        allow_http: Iterable[str] = (),
+        dirs: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
         max_memory: int | None = None,
         timeout: float | None = None,
@@ -87,11 +102,14 @@ class Engine:
     ) -> Self:
         """Open or create a data directory.
 
-        `env` is what new workers see as environment. `max_memory` bounds each instance (bytes), `timeout` each
-        invocation (seconds). `output(level, data)` gets what guests write; by default it goes to stderr.
+        `allow_http` lists the authorities that guests may make requests to, as "api.example.com:443"; the port may be
+        left out. `dirs` are directories of this machine that guests see, as "./invoices::/invoices:ro". `env` is what
+        new workers see as environment. `max_memory` bounds each instance (bytes), `timeout` each invocation (seconds).
+        `output(level, data)` gets what guests write; by default it goes to stderr.
         """
         return cls(
             Path(data),
+            grants=Grants(allow_http, dirs),
             env=env or {},
             max_memory=max_memory,
             timeout=timeout,
@@ -122,7 +140,11 @@ class Engine:
 
     def load(self, path: str | os.PathLike[str]) -> LoadedComponent:
         """Load a component file, and keep a copy of it in the data directory."""
-        component = self._compile(Path(path))
+        path = Path(path)
+        known_hash = remembered_hash(path)
+        component = self._compile(path, known_hash)
+        if known_hash is None:
+            remember_hash(path, component.hash)
         with self._lock:
             known = self._loaded.get(component.hash)
         if known is not None:
@@ -139,14 +161,17 @@ class Engine:
         if known is not None:
             return known
         build = self.catalogue.build(name, version)
-        return self._remember(LoadedComponent(self._compile(build.path), build))
+        if not build.path.exists():
+            raise StoreError(str(build.path), f"build {version} of component {name!r} is missing; run that build again")
+        return self._remember(LoadedComponent(self._compile(build.path, build.hash), build))
 
-    def _compile(self, path: Path) -> Component:
+    def _compile(self, path: Path, content_hash: str | None) -> Component:
         return load(
             path,
             self._cache,
             interruptible=self.timeout is not None,
             while_compiling=self._while_compiling,
+            content_hash=content_hash,
         )
 
     def _remember(self, loaded: LoadedComponent) -> LoadedComponent:
@@ -208,9 +233,7 @@ class Engine:
         row = self.catalogue.worker(worker)
         if row is None:
             raise UsageError(f"there is no worker {worker!r} in {self.data}")
-        done = self.store.transaction(
-            lambda connection: promises.complete(connection, row.id, worker, index, data)
-        )
+        done = self.store.transaction(lambda connection: promises.complete(connection, row.id, worker, index, data))
         if done:
             self.wake(worker)
         return done
@@ -233,9 +256,34 @@ class Engine:
         found = self._workers.get(worker)
         return found if found is not None and found.running else None
 
+    def opened_workers(self) -> list[Worker]:
+        """Those that this process has had to do with."""
+        with self._lock:
+            return list(self._workers.values())
+
+    def settle(self) -> list[Worker]:
+        """Wait until nothing runs in this process any more; which workers are suspended, and wait for something else.
+
+        A worker may have called others without waiting for them.
+        """
+        while True:
+            active = [worker for worker in self.opened_workers() if worker.running]
+            suspended = [worker for worker in active if worker.status == "suspended"]
+            if len(active) == len(suspended):
+                return suspended
+            time.sleep(0.01)
+
     def ask(self, worker: int, action: str) -> None:
         """Ask the process that runs `worker` for something."""
         watcher.ask(self, worker, action)
+
+    def tell_once(self, text: str) -> None:
+        """Say something to whoever runs the engine, where guest output goes; not again for the same text."""
+        with self._lock:
+            told = text in self._told
+            self._told.add(text)
+        if not told:
+            self.output("stderr", f"{text}\n".encode())
 
     def watch(self) -> None:
         """Listen to what other processes ask from now on."""

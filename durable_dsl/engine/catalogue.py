@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from durable_dsl.engine.errors import StoreError, UsageError
-from durable_dsl.engine.oplog.entries import Create
-from durable_dsl.engine.oplog.store import Store
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from durable_dsl.engine.oplog.entries import Create
+    from durable_dsl.engine.oplog.store import Store
 
 _NAMESPACE = uuid.UUID("9b1c2c86-7a4d-5a0e-8f0b-3c1d8a4f6e10")
 
@@ -147,9 +151,9 @@ def _copy(source: Path, target: Path) -> None:
                 shutil.copyfileobj(content, out, 1 << 20)
                 out.flush()
                 os.fsync(out.fileno())
-            os.replace(temporary, target)
+            Path(temporary).replace(target)
         except BaseException:
-            os.unlink(temporary)
+            Path(temporary).unlink()
             raise
     except OSError as error:
         raise StoreError(str(target), error.strerror or str(error)) from error

@@ -18,8 +18,11 @@ class Clock(Protocol):
         """Nanoseconds since 1970, never less than an earlier answer in this process."""
         ...
 
-    def wait(self, condition: threading.Condition, until: int | None) -> None:
-        """Wait, holding `condition`, until it is notified or until that time."""
+    def wait(self, condition: threading.Condition, until: int | None, *, outside: bool = False) -> None:
+        """Wait, holding `condition`, until it is notified or until that time.
+
+        `outside` says that something is under way outside, such as a request, which takes the time that it takes.
+        """
         ...
 
 
@@ -29,7 +32,7 @@ class SystemClock:
     def __init__(self) -> None:
         self.now = time.time_ns
 
-    def wait(self, condition: threading.Condition, until: int | None) -> None:
+    def wait(self, condition: threading.Condition, until: int | None, *, outside: bool = False) -> None:  # noqa: ARG002
         if until is None:
             condition.wait()
         else:
@@ -39,7 +42,10 @@ class SystemClock:
 
 
 class SkippingClock:
-    """For tests: whoever waits until a time finds that time come. A 24-hour sleep takes no time."""
+    """For tests: whoever waits until a time finds that time come. A 24-hour sleep takes no time.
+
+    While something is under way outside no time is skipped, or a request would always be overtaken by its time-out.
+    """
 
     def __init__(self, start: int | None = None) -> None:
         self._offset = 0 if start is None else start - time.time_ns()
@@ -52,9 +58,9 @@ class SkippingClock:
         with self._lock:
             self._offset += nanoseconds
 
-    def wait(self, condition: threading.Condition, until: int | None) -> None:
-        if until is None:
-            condition.wait()
+    def wait(self, condition: threading.Condition, until: int | None, *, outside: bool = False) -> None:
+        if until is None or outside:
+            condition.wait(None if until is None else max(0.0, (until - self.now()) / 1e9))
             return
         with self._lock:
             left = until - self.now()

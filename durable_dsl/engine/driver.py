@@ -7,7 +7,6 @@ sleep, a promise), or never. Only the thread that has the worker's turn comes in
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import promises, results, updating
@@ -33,6 +32,7 @@ from durable_dsl.engine.signals import (
 )
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     from durable_dsl.engine.invocation import Invocation
@@ -107,9 +107,10 @@ class Driver:
                 self.status = "running"
                 value = session.invoke(job)
                 self._completed(job.key, value)
-            return
         except (Signal, GuestTrap) as signal:
             end = signal
+        else:
+            return
         ended = self._session
         assert ended is not None
         self.drop_session()

@@ -10,14 +10,13 @@ What the function types mean:
     read-local, write-local, read-remote    one entry, committed with whatever commits next
     write-remote                            one entry, on disk before the guest sees the result; with idempotence mode
                                             off between a begin and an end entry, the begin on disk before the effect
-    write-remote-batched                    an entry of a batch that `begin_batch` has opened; committed
+    write-remote-batched                    a step of a batch (`batches.py`); committed
 
 Nothing is written or read inside a persist-nothing zone: the call is performed, in replay too.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -31,6 +30,9 @@ from durable_dsl.engine.oplog.entries import (
 from durable_dsl.engine.signals import Fatal
 
 if TYPE_CHECKING:
+    import sqlite3
+
+    from durable_dsl.engine.batches import Batch
     from durable_dsl.engine.host import Host
 
 Implementation: TypeAlias = Callable[..., Any]
@@ -49,27 +51,31 @@ def durable(
     *,
     request: Callable[..., Any] | None = None,
     finish: Implementation | None = None,
-    batch: Callable[..., int] | None = None,
+    batch: Callable[..., Batch] | None = None,
+    ends: Callable[[Any], bool] | None = None,
     commit: bool = False,
     transaction: bool = False,
 ) -> Implementation:
     """Make `perform(host, *arguments)` a durable call.
 
-    `request(*arguments)` is what of the arguments is stored and compared in replay; all of them by default. `batch`
-    gives the begin index that a batched call belongs to. `commit` forces the entry to disk where the type does not.
+    `request(*arguments)` is what of the arguments is stored and compared in replay; all of them by default.
+    `batch(host, *arguments)` gives the batch that the call is a step of, and `ends(stored)` says which result is its
+    last one. `commit` forces the entry to disk where the type does not.
     With `transaction` the effect is in the data directory's own database: `perform(host, connection, *arguments)` runs
     in the transaction that writes the entry, so that there is never one without the other.
     """
-    marked = function_type == WRITE_REMOTE
+    marked = function_type == WRITE_REMOTE and batch is None
     commits = commit or function_type in {WRITE_REMOTE, BATCHED}
 
     def call(host: Host, *arguments: Any) -> Any:
         if host.replaying:
-            begin = begin_write(host, name) if marked and not host.idempotent else None
             asked = _text(request, arguments) if arguments else None
+            begin = begin_write(host, name, asked) if marked and not host.idempotent else None
             value = host.cursor.imported(name, asked)
             if begin is not None:
                 end_write(host, begin)
+            if batch is not None and ends is not None and ends(value):
+                batch(host, *arguments).end(host)
         else:
             value = live(host, arguments)
         return value if finish is None else finish(host, value, *arguments)
@@ -84,13 +90,16 @@ def durable(
             value = log.store.transaction(within(host, arguments)) if transaction else perform(host, *arguments)
             if probe is not None:
                 probe.called("effect", host, name, function_type)
+            if batch is not None:
+                batch(host, *arguments).leave(host)
             return value
-        begin = begin_write(host, name) if marked and not host.idempotent else None
         asked = _text(request, arguments) if arguments else None
+        begin = begin_write(host, name, asked) if marked and not host.idempotent else None
         member = batch(host, *arguments) if batch is not None else None
 
         def entry(value: Any) -> ImportedFunctionInvoked:
-            return ImportedFunctionInvoked(name, asked, text.encode(value), function_type, member)
+            begun = None if member is None else member.begin
+            return ImportedFunctionInvoked(name, asked, text.encode(value), function_type, begun)
 
         if probe is not None:
             probe.called("before", host, name, function_type)
@@ -103,6 +112,8 @@ def durable(
             log.append(entry(value))
         if begin is not None:
             end_write(host, begin)
+        if member is not None and ends is not None and ends(value):
+            member.end(host)
         if commits:
             log.commit()
         if probe is not None:
@@ -115,25 +126,28 @@ def durable(
     return call
 
 
-def begin_write(host: Host, name: str) -> int:
+def begin_write(host: Host, name: str, asked: str | None) -> int:
     """Open a non-idempotent remote write. In replay, one that has no end must never be sent again."""
     if host.replaying:
         row = host.cursor.take(BeginRemoteWrite.kind)
+        if (row[3], row[5]) != (name, asked):
+            recorded, attempted = f"{row[3]} {row[5] or ''}".strip(), f"{name} {asked or ''}".strip()
+            host.cursor.differs(row[0], recorded, attempted, alike=row[3] == name)
         if not host.cursor.ended(row[0]):
             host.cursor.go_live()
             raise Fatal(
-                f"the remote write {name!r} (oplog entry {row[0]}) was begun with idempotence mode off, and whether "
-                "it was done is not known: it is not sent again",
+                f"the remote write {name} {asked or ''} (oplog entry {row[0]}) was begun with idempotence mode off, "
+                "and whether it was done is not known: it is not sent again",
                 "NonIdempotentWriteUnfinished",
             )
         return row[0]
-    begin = host.log.append(BeginRemoteWrite(name))
+    begin = host.log.append(BeginRemoteWrite(name, asked, at_most_once=True))
     host.log.commit()
     return begin
 
 
 def end_write(host: Host, begin: int) -> None:
-    """Close what `begin_write` or a batch opened; the caller commits."""
+    """Close what `begin_write` opened; the caller commits."""
     if host.replaying:
         host.cursor.take(EndRemoteWrite.kind)
     else:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from durable_dsl.engine.bridge import GuestTrap
 from durable_dsl.engine.guest_errors import Roots, extract
-from durable_dsl.engine.output import GuestOutput
 from durable_dsl.engine.signals import Failure
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.bridge import GuestTrap
+    from durable_dsl.engine.output import GuestOutput
 
 _OVERFLOW = "call stack exhausted"
 

@@ -8,17 +8,19 @@ Neither holds inside a persist-nothing zone.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine.retries import RetryPolicy
+from durable_dsl.engine.outstanding import Outstanding
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+
     from durable_dsl.engine.clock import Clock
     from durable_dsl.engine.oplog.cursor import Cursor
     from durable_dsl.engine.oplog.log import Oplog
     from durable_dsl.engine.output import GuestOutput
+    from durable_dsl.engine.retries import RetryPolicy
     from durable_dsl.engine.sandbox import Sandbox
     from durable_dsl.engine.signals import Signal
     from durable_dsl.engine.worker import Worker
@@ -31,9 +33,9 @@ class Host:
     """The host side of one instance."""
 
     __slots__ = (
-        "arguments", "begins", "clock", "condition", "cursor", "environment", "files", "idempotent",
-        "invocation_key", "invoked_at", "key_counts", "level", "log", "output", "policy", "recording", "regions",
-        "replaying", "signal", "worker",
+        "arguments", "begins", "changes", "clock", "condition", "cursor", "environment", "files", "idempotent",
+        "invocation_key", "invoked_at", "key_counts", "level", "log", "output", "outstanding", "policy", "recording",
+        "regions", "replaying", "signal", "worker",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +67,9 @@ class Host:
         #: Begin indices of the open atomic regions, outermost first, and of the open batches.
         self.regions: list[int] = []
         self.begins: list[int] = []
+        self.outstanding = Outstanding()
+        #: How often `notify` was called: who looks at something and then waits sees whether it was meanwhile.
+        self.changes = 0
         self.invocation_key = ""
         self.invoked_at = 0
         self.key_counts: dict[str, int] = {}
@@ -74,6 +79,9 @@ class Host:
         self.settle()
 
     def set_level(self, level: str) -> None:
+        if level == PERSIST_NOTHING and not self.cursor.live:
+            # The zone is performed again, perhaps with other results: what follows may be asked differently.
+            self.cursor.tolerate = self.worker.warn
         self.level = level
         self.settle()
 
@@ -83,6 +91,8 @@ class Host:
         self.replaying = recorded and not self.cursor.live
         self.recording = recorded and self.cursor.live
         self.output.live = self.cursor.live
+        if self.cursor.live:
+            self.outstanding.start_deferred()
 
     def check_signal(self) -> None:
         """End the guest call here if somebody asked for that."""
@@ -108,11 +118,21 @@ class Host:
             return min(begun)
         return self.log.last_progress if self.cursor.live else self.cursor.index
 
-    def wait(self, until: int | None) -> None:
-        """Block the guest until notified or until a time; ends the call if a signal arrives meanwhile."""
+    def notify(self) -> None:
+        """From any thread: something has happened that the guest may wait for."""
+        with self.condition:
+            self.changes += 1
+            self.condition.notify_all()
+
+    def wait(self, until: int | None, *, since: int | None = None, outside: bool = False) -> None:
+        """Block the guest until notified or until a time; ends the call if a signal arrives meanwhile.
+
+        Does not block if `changes` is no longer `since`. `outside` is as in `Clock.wait`.
+        """
         with self.condition:
             self.check_signal()
-            self.clock.wait(self.condition, until)
+            if since is None or since == self.changes:
+                self.clock.wait(self.condition, until, outside=outside)
         self.check_signal()
 
     def next_key_name(self) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.component import Export
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from durable_dsl.engine.component import Export
 
 
 class Invocation:
@@ -17,6 +20,7 @@ class Invocation:
         self.request = request
         self.key = key
         self._finished = threading.Event()
+        self._tell: list[Callable[[], None]] = []
         self._value: Any = None
         self._error: BaseException | None = None
 
@@ -25,17 +29,28 @@ class Invocation:
         return self._finished.is_set()
 
     def wait(self, timeout: float | None = None) -> Any:
-        """The result, when it is there; raises InvocationError where it failed, TimeoutError after `timeout` seconds."""
+        """The result; raises InvocationError where it failed, TimeoutError after `timeout` seconds."""
         if not self._finished.wait(timeout):
             raise TimeoutError(f"the invocation of {self.export.name} has not finished after {timeout} s")
         if self._error is not None:
             raise self._error
         return self._value
 
+    def when_done(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called when it is finished, from whichever thread that happens in; perhaps twice."""
+        self._tell.append(tell)
+        if self.done:
+            tell()
+
     def finish(self, value: Any) -> None:
         self._value = value
-        self._finished.set()
+        self._end()
 
     def fail(self, error: BaseException) -> None:
         self._error = error
+        self._end()
+
+    def _end(self) -> None:
         self._finished.set()
+        for tell in self._tell:
+            tell()

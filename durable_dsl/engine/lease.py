@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from durable_dsl.engine.errors import LeaseError, StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Lease:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.bridge import ImportSet
-from durable_dsl.engine.catalogue import Build
-from durable_dsl.engine.component import Component, Export
-from durable_dsl.engine.guest_errors import Roots
+from durable_dsl.engine.indexed import indexed
 from durable_dsl.engine.interfaces.registry import lookup
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from durable_dsl.engine.catalogue import Build
+    from durable_dsl.engine.component import Component, Export
+    from durable_dsl.engine.guest_errors import Roots
+    from durable_dsl.engine.types import FunctionType
 
 SECTION = "durable-dsl"
 
@@ -36,6 +41,7 @@ class LoadedComponent:
     def __init__(self, component: Component, build: Build) -> None:
         self._component = component
         self.build = build
+        self._resolved: dict[str, Export] = {}
 
     def __repr__(self) -> str:
         return f"<LoadedComponent {self.name} version {self.version}>"
@@ -61,7 +67,24 @@ class LoadedComponent:
         return self._component.exports
 
     def resolve(self, name: str) -> Export:
-        return self._component.resolve(name)
+        """The export that a name means, the indexed form of resources included; raises UnknownExport."""
+        found = self._resolved.get(name)
+        if found is None:
+            found = (indexed(self._component, name) if ")." in name else None) or self._component.resolve(name)
+            self._resolved[name] = found
+        return found
+
+    @cached_property
+    def has_resources(self) -> bool:
+        """Whether its exports give out resources."""
+        return any(export.dropped is not None for export in self.exports)
+
+    def imported_type(self, interface: str, function: str) -> FunctionType | None:
+        """The type of an imported function, by the interface's name without version."""
+        for one in self._component.imports:
+            if one.name == interface and function in one.functions:
+                return one.type_of(function)
+        return None
 
     @cached_property
     def facts(self) -> dict[str, Any] | None:

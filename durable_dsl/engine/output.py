@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from durable_dsl.engine.guest_errors import begins_failure, may_begin_failure
 from durable_dsl.engine.oplog.entries import Entry, ImportedFunctionInvoked, Log
-from durable_dsl.engine.oplog.log import Oplog
 
 if TYPE_CHECKING:
     from durable_dsl.engine.host import Host
+    from durable_dsl.engine.oplog.log import Oplog
 
 Sink = Callable[[str, bytes], None]
 #: How much of an attempt's stderr is kept to find the failure in it.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine.errors import UsageError
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from durable_dsl.engine.oplog.store import Store
 
 _STATE = "SELECT state, data FROM promise WHERE worker = ? AND idx = ?"

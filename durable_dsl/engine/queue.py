@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
+from typing import TYPE_CHECKING
 
-from durable_dsl.engine.invocation import Invocation
-from durable_dsl.engine.oplog.store import Store
+if TYPE_CHECKING:
+    import sqlite3
+
+    from durable_dsl.engine.invocation import Invocation
+    from durable_dsl.engine.oplog.store import Store
+
+
+def insert(connection: sqlite3.Connection, worker: int, job: Invocation) -> None:
+    """Put an invocation into the queue of `worker`, in a transaction that is open."""
+    connection.execute(
+        "INSERT OR IGNORE INTO queue (worker, function, request, key) VALUES (?, ?, ?, ?)",
+        (worker, job.export.name, job.request, job.key),
+    )
 
 
 class Queue:
@@ -18,14 +29,7 @@ class Queue:
 
     def add(self, job: Invocation) -> None:
         """On disk when this returns."""
-
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT OR IGNORE INTO queue (worker, function, request, key) VALUES (?, ?, ?, ?)",
-                (self._worker, job.export.name, job.request, job.key),
-            )
-
-        self._store.transaction(work)
+        self._store.transaction(lambda connection: insert(connection, self._worker, job))
 
     def load(self) -> list[tuple[str, str, str]]:
         """Function, request and key of each that has not begun, in order.

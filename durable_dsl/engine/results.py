@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.oplog.regions import Regions
-from durable_dsl.engine.oplog.store import Store
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.oplog.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,8 @@ def find(store: Store, worker: int, key: str) -> Known | None:
         worker,
         "AND idx > ? AND kind IN ('exported-function-completed', 'error', 'exited', 'exported-function-invoked')",
         (index,),
+        without=reverted,
     ):
-        if row[0] in reverted:
-            continue
         if row[2] == "exported-function-completed":
             return Known(function, response=row[6])
         members = json.loads(row[9]) if row[9] else {}

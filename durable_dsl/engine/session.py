@@ -8,25 +8,33 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.bridge import Instance
+from durable_dsl.engine.bridge import GuestResource, Instance
 from durable_dsl.engine.host import PERSIST_NOTHING, Host
+from durable_dsl.engine.indexed import IndexedExport
 from durable_dsl.engine.json_form import ArgumentFault, restore, to_json
-from durable_dsl.engine.loading import LoadedComponent
 from durable_dsl.engine.oplog.cursor import Cursor
-from durable_dsl.engine.oplog.entries import ExportedFunctionCompleted, ExportedFunctionInvoked
-from durable_dsl.engine.oplog.log import Oplog
-from durable_dsl.engine.oplog.regions import Regions
+from durable_dsl.engine.oplog.entries import (
+    CreateResource,
+    DescribeResource,
+    DropResource,
+    ExportedFunctionCompleted,
+    ExportedFunctionInvoked,
+)
 from durable_dsl.engine.output import GuestOutput
 from durable_dsl.engine.sandbox import Sandbox
-from durable_dsl.engine.signals import Divergence, Signal, TimedOut
+from durable_dsl.engine.signals import Signal, TimedOut
 from durable_dsl.engine.values import ValueFault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from durable_dsl.engine.component import Export
     from durable_dsl.engine.invocation import Invocation
+    from durable_dsl.engine.loading import LoadedComponent
+    from durable_dsl.engine.oplog.log import Oplog
+    from durable_dsl.engine.oplog.regions import Regions
     from durable_dsl.engine.worker import Worker
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -73,6 +81,9 @@ class Session:
         self._log = log
         self._files = Sandbox()
         self._instance: Instance | None = None
+        #: Resources that were made by the indexed form, and all that the callers hold.
+        self._indexed: dict[tuple[str, str], GuestResource] = {}
+        self._held: set[GuestResource] = set()
         #: Called when the history has been replayed.
         self.on_live: Callable[[], None] | None = None
         self.host = Host(
@@ -94,9 +105,15 @@ class Session:
             self._went_live()
         self._instance = Instance(self.component.imports, self.host, max_memory=self._max_memory)
 
+    @property
+    def _running(self) -> Instance:
+        assert self._instance is not None
+        return self._instance
+
     def close(self) -> None:
         if self._instance is not None:
             self._instance.close()
+        self.host.outstanding.close()
         self._files.close()
 
     def interrupt(self, signal: Signal) -> None:
@@ -116,11 +133,13 @@ class Session:
             value = self._call(export, arguments_of(export, row[5] or "[]"), row[8] or "", row[0])
             response = result_text(export, value)
             if self.host.cursor.live:  # in the call just made
+                self._note_resources()
                 self._complete(response)
                 return row[8] or "", value
+            self._held = set(self._running.guest_resources) if self.component.has_resources else set()
             completed = cursor.take(ExportedFunctionCompleted.kind)
             if completed[6] != response:
-                raise Divergence(completed[0], f"result {completed[6]}", f"result {response}")
+                cursor.differs(completed[0], f"result {completed[6]}", f"result {response}", alike=True)
         return None
 
     def unrecorded(self, export: Export, arguments: list[Any]) -> Any:
@@ -143,24 +162,51 @@ class Session:
         except ValueFault as fault:  # a handle that the instance does not know; nothing ran
             self._log.withdraw(before)
             raise ArgumentFault(job.export.signature, fault.path, fault.message) from None
+        self._note_resources()
         self._complete(result_text(job.export, value))
         return value
 
     def _call(self, export: Export, arguments: list[Any], key: str, index: int) -> Any:
-        assert self._instance is not None
         host = self.host
         host.invocation_key = key
         host.invoked_at = index
         host.key_counts.clear()
         host.output.begin_attempt()
         if self._limit is None:
-            return self._instance.call(export, arguments)
+            return self._enter(export, arguments)
         alarm = threading.Timer(self._limit, self._time_out)
         alarm.start()
         try:
-            return self._instance.call(export, arguments)
+            return self._enter(export, arguments)
         finally:
             alarm.cancel()
+
+    def _enter(self, export: Export, arguments: list[Any]) -> Any:
+        instance = self._running
+        if not isinstance(export, IndexedExport):
+            return instance.call(export, arguments)
+        resource = self._indexed.get(export.resource)
+        if resource is None:
+            resource = instance.call(export.constructor, export.values)
+            assert isinstance(resource, GuestResource)
+            self._indexed[export.resource] = resource
+            if self.host.recording:
+                made_with = arguments_text(export.constructor, export.values)
+                self._log.append(DescribeResource(resource.name, resource.id, made_with))
+        if export.drops:
+            del self._indexed[export.resource]
+        return instance.call(export.method, [resource, *arguments])
+
+    def _note_resources(self) -> None:
+        """Record which resources the call has made or dropped; for whoever reads the oplog."""
+        if not self.component.has_resources:
+            return
+        held = set(self._running.guest_resources)
+        for made in sorted(held - self._held, key=lambda one: one.id):
+            self._log.append(CreateResource(made.name, made.id))
+        for dropped in sorted(self._held - held, key=lambda one: one.id):
+            self._log.append(DropResource(dropped.name, dropped.id))
+        self._held = held
 
     def _complete(self, response: str) -> None:
         self.host.output.release()

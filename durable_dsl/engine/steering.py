@@ -6,7 +6,6 @@ another process runs: that one is asked through the data directory (`watcher.py`
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine import updating
@@ -15,6 +14,8 @@ from durable_dsl.engine.oplog.entries import Create, Interrupted, PendingUpdate,
 from durable_dsl.engine.signals import Interrupt, Restart
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from durable_dsl.engine.driver import Driver
     from durable_dsl.engine.oplog.summary import Update
     from durable_dsl.engine.worker import Worker
@@ -98,7 +99,9 @@ def fork(worker: Worker, name: str, index: int) -> None:
             " FROM entry WHERE worker = ? AND idx BETWEEN 2 AND ?",
             (target, worker.id, index),
         )
-        connection.execute("INSERT INTO payload SELECT ?, hash, data FROM payload WHERE worker = ?", (target, worker.id))
+        connection.execute(
+            "INSERT INTO payload SELECT ?, hash, data FROM payload WHERE worker = ?", (target, worker.id)
+        )
         connection.execute(
             "INSERT INTO promise SELECT ?, idx, state, data FROM promise WHERE worker = ? AND idx <= ?",
             (target, worker.id, index),

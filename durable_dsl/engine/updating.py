@@ -111,4 +111,3 @@ def save_snapshot(driver: Driver, version: int) -> str | None:
     driver.log.append(FailedUpdate(version, reason))
     driver.log.commit()
     return reason
-

@@ -1,12 +1,11 @@
-"""Carries out what other processes ask of the workers that this one runs: interrupt, simulated crash.
+"""A thread that looks after the workers of this process; it starts with the first one that is run.
 
-They write a row into the table `control`; a thread looks for rows of this process's workers a few times a second. It
-starts with the first worker that this process runs.
+It carries out what other processes ask of them (interrupt, simulated crash, release: a row in `control`), and lets go
+of instances that nobody has used for a while, so that an idle worker costs nothing.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from durable_dsl.engine.errors import StoreError
 from durable_dsl.engine.signals import Interrupt, Restart
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from durable_dsl.engine.api import Engine
 
 _SECONDS = 0.1
@@ -45,6 +46,8 @@ class Watcher:
         store = self._engine.store
         version = -1
         while not self._closed.wait(_SECONDS):
+            for worker in self._engine.opened_workers():
+                worker.release_if_idle(self._engine.keep_idle)
             try:
                 now = store.read_one("PRAGMA data_version")[0]
                 if now == version:
@@ -57,10 +60,16 @@ class Watcher:
                 self._carry_out(worker, action)
 
     def _carry_out(self, worker: int, action: str) -> None:
-        found = self._engine.running(worker)
-        if found is None:
-            return
-        found.signal(Interrupt() if action == "interrupt" else Restart())
+        if action == "release":
+            opened = [one for one in self._engine.opened_workers() if one.id == worker]
+            if not opened:
+                return
+            opened[0].release_if_idle(0)
+        else:
+            found = self._engine.running(worker)
+            if found is None:
+                return
+            found.signal(Interrupt() if action == "interrupt" else Restart())
         self._engine.store.transaction(
             lambda connection: connection.execute("DELETE FROM control WHERE worker = ?", (worker,))
         )

@@ -1,5 +1,8 @@
-"""Testing durable code: what host calls it makes, and that failures of inner regions surface."""
+"""Testing durable code: the host calls it makes, the failures of inner regions, and crashes everywhere."""
 
+from durable_dsl.testing.crash_driver import CrashDriver
+from durable_dsl.testing.crash_report import CrashFailure, Report
+from durable_dsl.testing.effects import effect_server
 from durable_dsl.testing.trace import Call, trace, unwrap_failures
 
-__all__ = ["Call", "trace", "unwrap_failures"]
+__all__ = ["Call", "CrashDriver", "CrashFailure", "Report", "effect_server", "trace", "unwrap_failures"]

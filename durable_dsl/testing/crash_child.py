@@ -1,6 +1,6 @@
 """The process that makes real crashes: it forks a child for every run, and the child kills itself with SIGKILL.
 
-    python -m durable_dsl.testing.crash_child FD [MODULE …]
+    python -c 'from durable_dsl.testing.crash_child import main; main()' FD [MODULE …]
 
 FD is one end of a connection on which the driver sends `Request`s and gets `Answer`s; the modules are imported first.
 Nothing runs in this process itself, so that a fork finds no thread, no open database and no lock. Interpreter, engine
@@ -19,13 +19,13 @@ import traceback
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from durable_dsl.testing.crash_points import Event, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from durable_dsl.testing.crash_stage import Stage
 
@@ -43,7 +43,7 @@ class Request:
     options: Mapping[str, Any]
     data: Path
     work: str
-    at: str | int
+    at: str
     last: int
     seconds: float
 
@@ -107,10 +107,7 @@ def _child(stage: Stage, request: Request, notes: Path) -> NoReturn:
         if not _LOADED_BEFORE_FORK:
             stage.load()
         watch = Watch(request.last, request.at, die)
-        if request.work == "run":
-            stage.run(request.data, watch)
-        else:
-            stage.resume(request.data, watch)
+        stage.work(request.work, request.data, watch)
         notes.write_text(json.dumps([asdict(event) for event in watch.events]))
         status = 0
     except BaseException:  # noqa: BLE001 - this process has nobody else to tell
@@ -139,7 +136,3 @@ def _answer(child: int, notes: Path, seconds: float) -> Answer:
         events = tuple(Event(**{**each, "regions": tuple(each["regions"])}) for each in json.loads(text))
         return Answer("killed" if killed else "returned", events)
     return Answer("fault", fault=text or f"the process ended with wait status {status}")
-
-
-if __name__ == "__main__":
-    main()

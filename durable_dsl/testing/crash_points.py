@@ -10,7 +10,8 @@ A name is an oplog index and a word, `12:effect`:
     answer    the call is complete, entry 12 is the last, and the guest has not had its answer
 
 Calls inside a persist-nothing zone leave no record, so several places there would share a name: the second is
-`12:effect#2`. Names mean the same only as long as the guest does the same; the driver notices where it does not.
+`12:effect#2`. Names mean the same only as long as the guest does the same, which one that waits for the network may
+not; `event 57` is the 58th place on the way, whatever it is.
 """
 
 from __future__ import annotations
@@ -66,12 +67,11 @@ class Event:
 class Watch:
     """Listens to the engine, notes where it gets to, and lets the process die at one place.
 
-    `at` is a point's name or a number that counts events from 0; None lets the run go to its end. `die` does not
-    return. A `Crashed` that it raises is raised again wherever else the engine goes, so that nothing is written on
-    the way out.
+    `at` is the name of a point; None lets the run go to its end. `die` does not return. A `Crashed` that it raises is
+    raised again wherever else the engine goes, so that nothing is written on the way out.
     """
 
-    def __init__(self, last: int, at: str | int | None = None, die: Callable[[], NoReturn] | None = None) -> None:
+    def __init__(self, last: int, at: str | None = None, die: Callable[[], NoReturn] | None = None) -> None:
         self.events: list[Event] = []
         self.last = self.on_disk = last
         self.dead = False
@@ -115,9 +115,14 @@ class Watch:
         host = self._host
         state = () if host is None else (host.level == PERSIST_NOTHING, host.idempotent, tuple(host.regions))
         self.events.append(Event(point, place, index, name, type_, self.on_disk, *state))
-        if self._at is not None and self._at in {point, number}:
+        if self._at is not None and self._at in {point, event_name(number)}:
             self.dead = True
             self._die()
+
+
+def event_name(number: int) -> str:
+    """The name of the place that comes after `number` others."""
+    return f"event {number}"
 
 
 def crash() -> NoReturn:

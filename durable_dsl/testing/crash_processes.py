@@ -10,11 +10,13 @@ import sys
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Self
 
-from durable_dsl.testing.crash_child import Answer, Request
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from durable_dsl.testing.crash_child import Answer, Request
+
+_MAIN = "from durable_dsl.testing.crash_child import main; main()"
 
 
 class Processes:
@@ -33,20 +35,28 @@ class Processes:
         self.close()
 
     def run(self, request: Request) -> Answer:
-        """Have one run made; raises TypeError where the request cannot be sent to another process."""
+        """Have one run made."""
+        if self._connection is None:
+            self._start()
+        assert self._connection is not None
+        self._connection.send(request)
         try:
-            pickle.dumps(request)
+            answer: Answer = self._connection.recv()
+        except EOFError as error:
+            self.close()
+            raise RuntimeError("the process that makes crashes has ended; what it wrote is on stderr") from error
+        return answer
+
+    @staticmethod
+    def refuse_unsendable(*values: object) -> None:
+        """Raises TypeError where arguments or options cannot be sent to another process."""
+        try:
+            pickle.dumps(values)
         except Exception as error:
             raise TypeError(
                 f"arguments and engine options must be plain data to be sent to the process that is killed ({error}); "
                 "with real=0 crashes are simulated in this process"
             ) from error
-        if self._connection is None:
-            self._start()
-        assert self._connection is not None
-        self._connection.send(request)
-        answer: Answer = self._connection.recv()
-        return answer
 
     def close(self) -> None:
         if self._connection is not None and self._process is not None:
@@ -57,12 +67,16 @@ class Processes:
     def _start(self) -> None:
         mine, theirs = socket.socketpair()
         with theirs:
-            # Directories that killed processes leave behind go away with the driver's own.
-            environment = {**os.environ, "TMPDIR": str(self._folder)}
-            if sys.path[0:1] == [""] or os.getcwd() in sys.path:
-                environment["PYTHONPATH"] = os.pathsep.join([os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])])
-            command = [sys.executable, "-m", "durable_dsl.testing.crash_child", str(theirs.fileno()), *self._modules]
+            environment = {
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                "TMPDIR": str(self._folder),  # what killed processes leave behind goes away with the driver's folder
+            }
             self._process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment
+                [sys.executable, "-c", _MAIN, str(theirs.fileno()), *self._modules],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=environment,
             )
         self._connection = Connection(mine.detach())

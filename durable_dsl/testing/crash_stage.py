@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.api import Engine
@@ -45,14 +45,29 @@ class SharedEngine(Engine):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a caller got: a value, or a failure by its type and message."""
+class Failure:
+    """A failed invocation, as its caller sees it."""
 
-    value: Any = None
-    failure: tuple[str, str] | None = None
+    type: str
+    message: str
 
     def __str__(self) -> str:
-        return repr(self.value) if self.failure is None else f"{self.failure[0]}: {self.failure[1]}"
+        return f"{self.type}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a caller got: the result, or a `Failure`; and the worker's status then."""
+
+    value: Any = None
+    status: str = field(default="", compare=False)
+
+    @property
+    def failure(self) -> Failure | None:
+        return self.value if isinstance(self.value, Failure) else None
+
+    def __str__(self) -> str:
+        return repr(self.value) if self.failure is None else str(self.failure)
 
 
 class Stage:
@@ -97,36 +112,29 @@ class Stage:
         (target / "components").symlink_to(self.template / "components")
         return target
 
-    def run(self, data: Path, watch: Watch | None = None) -> Outcome | None:
-        """Call the export with the key; None if `watch` ended the run before its caller had an answer."""
-        return self._use(data, watch, self._invoke)
+    def work(self, name: str, data: Path, watch: Watch | None = None) -> Outcome | None:
+        """`run`: call the export with the key. `resume`: go on with what is under way, as the verb does.
 
-    def resume(self, data: Path, watch: Watch | None = None) -> None:
-        """Continue what is under way, as `durable-dsl worker resume` does; a failure of it is on record afterwards."""
-        self._use(data, watch, _resume)
-
-    def status(self, data: Path) -> str:
-        with self._open(data) as engine:
-            return engine.worker(WORKER).status
-
-    def _use(self, data: Path, watch: Watch | None, work: Callable[[Worker], Outcome]) -> Outcome | None:
-        with self._open(data) as engine:
-            assert self._component is not None
-            engine.adopt(self._component)
-            worker = engine.worker(WORKER)
-            if watch is not None:
-                engine.store.probe = watch
-                engine.store.writer.before_commit = watch.writing
-            try:
-                return work(worker)
-            except Crashed:
-                return None
-
-    def _invoke(self, worker: Worker) -> Outcome:
+        None if `watch` ended the process before its caller had an answer.
+        """
         try:
-            return Outcome(worker.invoke(self.export, *self.arguments, idempotency_key=KEY))
+            with self._open(data) as engine:
+                assert self._component is not None
+                engine.adopt(self._component)
+                worker = engine.worker(WORKER)
+                if watch is not None:
+                    engine.store.probe = watch
+                    engine.store.writer.before_commit = watch.writing
+                value = self._invoke(worker) if name == "run" else _resume(worker)
+                return Outcome(value, worker.status)
+        except Crashed:
+            return None
+
+    def _invoke(self, worker: Worker) -> Any:
+        try:
+            return worker.invoke(self.export, *self.arguments, idempotency_key=KEY)
         except InvocationError as error:
-            return Outcome(failure=(error.type, error.message))
+            return Failure(error.type, error.message)
 
     @contextmanager
     def _open(self, data: Path) -> Iterator[SharedEngine]:
@@ -147,19 +155,24 @@ def rows_of(data: Path) -> tuple[list[Row], list[Row]]:
         return entries.fetchall(), payloads.fetchall()
 
 
+def last_of(data: Path) -> int:
+    """The index of the worker's last entry on disk."""
+    return int(rows_of(data)[0][-1][1])
+
+
 def records_of(rows: list[Row]) -> list[Record]:
     """Rows of `entry` as records; long texts stay references."""
     return [Record(row[1], row[2], entry_of(row[3:11])) for row in rows]
 
 
-def _resume(worker: Worker) -> Outcome:
+def _resume(worker: Worker) -> Failure | None:
     if worker.status in _OVER:
-        return Outcome()
+        return None
     try:
         worker.resume()
     except InvocationError as error:
-        return Outcome(failure=(error.type, error.message))
-    return Outcome()
+        return Failure(error.type, error.message)
+    return None
 
 
 def _clock(data: Path) -> SkippingClock:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-import zlib
 
 import pytest
 
 from durable_dsl.cli.data import size
 from durable_dsl.cli.main import main
+from tests.engine.programs import rewritten
 from tests.guests import guest
 
 ORDER = '{"id":"1","lines":[{"sku":"a","quantity":1}],"speed":"fast","payment":{"card":"x"},"extras":[],"note":null}'
@@ -156,14 +155,7 @@ def test_sizes(text, number):
 def test_a_divergence_is_shown_as_recorded_against_attempted(run, tmp_path):
     """Exit status 1: the data and the component do not fit; nothing was changed."""
     run("script", "run", "state['n'] = [random.get_random_u64()]", "--worker", "w")
-    database = tmp_path / "data" / "durable.sqlite3"
-    with sqlite3.connect(database) as connection:  # an oplog that was made by another program
-        row = connection.execute("SELECT function FROM entry WHERE kind = 'exported-function-invoked'").fetchone()
-        request = '["wall_clock.now()"]'
-        crc = zlib.crc32(f"{row[0]}\0{request}\0\0".encode())
-        connection.execute(
-            "UPDATE entry SET request = ?, crc = ? WHERE kind = 'exported-function-invoked'", (request, crc)
-        )
+    rewritten(tmp_path / "data" / "durable.sqlite3", '["wall_clock.now()"]')
     status, _, err = run("script", "run", "result = 1", "--worker", "w")
 
     assert 1 == status

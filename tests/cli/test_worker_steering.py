@@ -122,17 +122,27 @@ def test_revert_and_fork(verb):
 def test_update_from_the_command_line(verb):
     """By replaying, or by snapshot; a refusal says the ways on and changes nothing."""
     ledger = str(guest("ledger"))
-    other = str(guest("ledger", edit=("host.generate_idempotency_key()\n        ENTRIES", "host.get_oplog_index()\n        ENTRIES")))
+    other = str(
+        guest(
+            "ledger",
+            edit=("host.generate_idempotency_key()\n        ENTRIES", "host.get_oplog_index()\n        ENTRIES"),
+        )
+    )
     verb("run", ledger, "add", "5", "--worker", "l")
     status, _, err = verb("run", other, "add", "5", "--worker", "l")
     assert 1 == status
     assert "cannot move to version 1" in err
     assert "worker update --snapshot" in err
-    assert "5\n6\n" == verb("run", ledger, "add", "0", "--worker", "l")[1] + verb("run", ledger, "add", "1", "--worker", "l")[1]
+    assert (
+        "5\n6\n"
+        == verb("run", ledger, "add", "0", "--worker", "l")[1] + verb("run", ledger, "add", "1", "--worker", "l")[1]
+    )
 
     assert 0 == verb("worker", "update", "l", other, "--snapshot")[0]
     assert "8\n" == verb("run", other, "add", "2", "--worker", "l")[1]
-    assert [("failed", 1), ("successful", 1)] == [(one["status"], one["version"]) for one in facts(verb, "l")["updates"]]
+    assert [("failed", 1), ("successful", 1)] == [
+        (one["status"], one["version"]) for one in facts(verb, "l")["updates"]
+    ]
 
 
 def test_delete(verb):

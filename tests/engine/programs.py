@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.api import Engine
 from durable_dsl.engine.clock import SkippingClock
-from durable_dsl.engine.worker import Worker
 from tests.guests import guest
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.worker import Worker
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -60,6 +64,16 @@ def is_runtime(record: Any) -> bool:
     return record.kind == "imported-function-invoked" and function.startswith(
         ("golem_environment", "golem random::get_random_bytes")
     )
+
+
+def rewritten(database: Path, request: str) -> None:
+    """Make the first invocation in the file another one than the one that ran: an oplog that does not fit."""
+    with sqlite3.connect(database) as connection:
+        where = "WHERE worker = 1 AND idx = 2"
+        (function,) = connection.execute(f"SELECT function FROM entry {where}").fetchone()
+        detail = connection.execute(f"SELECT coalesce(detail, '') FROM entry {where}").fetchone()[0]
+        crc = zlib.crc32(f"{function}\0{request}\0\0{detail}".encode())
+        connection.execute(f"UPDATE entry SET request = ?, crc = ? {where}", (request, crc))
 
 
 def command(data: Path, *arguments: str) -> list[str]:

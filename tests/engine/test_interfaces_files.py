@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.sandbox import resolve
 from tests.engine.programs import kinds, opened, program, worker
 
@@ -25,7 +26,8 @@ EVERYTHING = program("""
     pathlib.Path("/gone").write_text("x"); os.remove("/gone")
     result = [
         sorted(os.listdir("/a")), open("/a/link").read(), os.readlink("/a/link"), os.stat("/a/two.txt").st_nlink,
-        os.stat("/a/two.txt").st_mtime, os.path.isdir("/a"), os.path.exists("/gone"), os.path.samefile("/a/hard", "/a/two.txt"),
+        os.stat("/a/two.txt").st_mtime, os.path.isdir("/a"), os.path.exists("/gone"),
+        os.path.samefile("/a/hard", "/a/two.txt"),
         [entry.name for entry in os.scandir("/a")], os.listdir("/"),
     ]
 """)
@@ -70,7 +72,8 @@ def test_errors_are_the_system_s(tmp_path):
         ]
     """)
     expected = [
-        "FileNotFoundError", "FileExistsError", "OSError", "IsADirectoryError", "NotADirectoryError", "IsADirectoryError",
+        "FileNotFoundError", "FileExistsError", "OSError",
+        "IsADirectoryError", "NotADirectoryError", "IsADirectoryError",
     ]  # fmt: skip
     with opened(tmp_path) as engine:
         assert str(expected) == worker(engine).invoke("run", source)
@@ -96,7 +99,8 @@ def test_nothing_leads_out(tmp_path):
         os.mkdir("/d")
         linking("..", "/d/up")
         linking("/d/up/../../..", "/d/far")
-        result = made, [reading(path) for path in (up, "/absolute", "/relative", "/d/up/../" + {str(secret)[1:]!r}, "/d/far/etc/passwd")]
+        tries = up, "/absolute", "/relative", "/d/up/../" + {str(secret)[1:]!r}, "/d/far/etc/passwd"
+        result = made, [reading(path) for path in tries]
     """)
     with opened(tmp_path / "data") as engine:
         found = worker(engine).invoke("run", source)
@@ -134,7 +138,7 @@ def test_only_looks_at_files_are_recorded(tmp_path):
         one = worker(engine)
         one.invoke("run", "open('/f', 'w').write('x'); os.stat('/f')")
 
-        recorded = {kind for kind in kinds(one)[2:-1]}
+        recorded = set(kinds(one)[2:-1])
         assert {
             "filesystem::types::descriptor::stat",
             "filesystem::types::descriptor::stat_at",
@@ -151,3 +155,74 @@ def test_an_instance_s_directory_goes_with_it(tmp_path, monkeypatch):
         assert len(list((tmp_path / "tmp").iterdir())) == 1
 
     assert [] == list((tmp_path / "tmp").iterdir())
+
+
+def test_a_directory_of_this_machine(tmp_path):
+    """Seen where it was given; reads come from the oplog in replay, writes are not done again."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "in.txt").write_text("first")
+    source = program("""
+        before = open("/shared/in.txt").read()
+        with open("/shared/out.txt", "a") as file:
+            file.write("line\\n")
+        os.makedirs("/shared/made/deep")
+        state["seen"] = before, sorted(os.listdir("/shared")), os.stat("/shared/in.txt").st_size, os.listdir("/")
+    """)
+    with opened(tmp_path / "data", dirs=[f"{shared}::/shared"]) as engine:
+        worker(engine).invoke("run", source)
+    assert "line\n" == (shared / "out.txt").read_text()
+    (shared / "in.txt").write_text("changed since")
+    (shared / "out.txt").write_text("")
+    with opened(tmp_path / "data", dirs=[f"{shared}::/shared"]) as engine:
+        one = worker(engine)
+
+        assert "('first', ['in.txt', 'made', 'out.txt'], 5, [])" == one.invoke("run", "result = state['seen']")
+        assert "" == (shared / "out.txt").read_text()
+        assert "changed since" == one.invoke("run", "result = open('/shared/in.txt').read()")
+
+
+def test_a_handle_that_replay_rebuilt_is_opened_when_it_is_used(tmp_path):
+    """An open file survives a restart, at its offset."""
+    (tmp_path / "log").write_text("one two")
+    with opened(tmp_path / "data", dirs=[f"{tmp_path}::/here"]) as engine:
+        worker(engine).invoke("run", "state['f'] = open('/here/log', 'r+b', buffering=0); state['f'].read(4)")
+    with opened(tmp_path / "data", dirs=[f"{tmp_path}::/here"]) as engine:
+        assert "b'two'" == worker(engine).invoke("run", "result = state['f'].read(9)")
+        worker(engine).invoke("run", "state['f'].write(b' three')")
+
+    assert "one two three" == (tmp_path / "log").read_text()
+
+
+def test_a_read_only_directory_cannot_be_written(tmp_path):
+    """Whatever the way, and there is no way out of it either."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "file").write_text("x")
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "in" / "link").symlink_to("../secret")
+    source = program("""
+        def trying(call):
+            try:
+                return call()
+            except OSError as error:
+                return error.errno
+        result = [trying(call) for call in (
+            lambda: open("/in/file").read(), lambda: open("/in/file", "w"), lambda: open("/in/new", "w"),
+            lambda: os.remove("/in/file"), lambda: os.mkdir("/in/d"), lambda: os.rename("/in/file", "/in/g"),
+            lambda: os.utime("/in/file"), lambda: os.symlink("x", "/in/l"), lambda: open("/in/link").read(),
+            lambda: open("/in/../secret").read(), lambda: os.rename("/in/file", "/file"),
+        )]
+    """)
+    with opened(tmp_path / "data", dirs=[f"{tmp_path / 'in'}::/in:ro"]) as engine:
+        found = worker(engine).invoke("run", source)
+
+    assert found.startswith("['x', 69, 69, 69, 69, 69, 69, 69, ")
+    assert "secret" not in found
+    assert ["file", "link"] == sorted(path.name for path in (tmp_path / "in").iterdir())
+
+
+@pytest.mark.parametrize("text", ["/tmp", "/tmp::data", "/no/such/place::/data", "::/data", "/tmp::/"])
+def test_directories_that_cannot_be_given(tmp_path, text):
+    """Said when the engine is opened."""
+    with pytest.raises(UsageError):
+        opened(tmp_path, dirs=[text])

@@ -161,7 +161,8 @@ def test_enumerating_workers_with_filters(tmp_path):
         text, number = host.StringFilterComparator, host.FilterComparator
         name = lambda how, value: host.WorkerPropertyFilter_Name(host.WorkerNameFilter(how, value))
         result = [
-            len(found()), found(name(text.EQUAL, "a7")), len(found(name(text.LIKE, "a"))), found(name(text.NOT_LIKE, "a")),
+            len(found()), found(name(text.EQUAL, "a7")),
+            len(found(name(text.LIKE, "a"))), found(name(text.NOT_LIKE, "a")),
             found(host.WorkerPropertyFilter_Status(host.WorkerStatusFilter(number.EQUAL, host.WorkerStatus.RUNNING))),
             len(found(name(text.EQUAL, "a1"), name(text.EQUAL, "a2"))),
         ]

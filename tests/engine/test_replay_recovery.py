@@ -8,7 +8,18 @@ import time
 import pytest
 
 from durable_dsl.engine.errors import InvocationError, LeaseError
-from tests.engine.programs import ROOT, command, killed_when, kinds, opened, parsed, program, run_command, worker
+from tests.engine.programs import (
+    ROOT,
+    command,
+    killed_when,
+    kinds,
+    opened,
+    parsed,
+    program,
+    rewritten,
+    run_command,
+    worker,
+)
 from tests.guests import guest
 
 STEPS = program("""
@@ -158,15 +169,7 @@ def test_another_program_than_the_recorded_one_is_a_divergence(tmp_path):
         worker(engine).invoke("run", "random.get_random_bytes(4)")
         before = len(worker(engine).oplog())
         database = engine.store.path
-    import sqlite3
-
-    with sqlite3.connect(database) as connection:  # an oplog that does not fit the program
-        changed = '["random.get_random_bytes(5)"]'
-        row = connection.execute("SELECT idx, function FROM entry WHERE kind = 'exported-function-invoked'").fetchone()
-        import zlib
-
-        crc = zlib.crc32("\0".join([row[1], changed, "", "{}"][:3] + [""]).encode())
-        connection.execute("UPDATE entry SET request = ?, crc = ? WHERE idx = ?", (changed, crc, row[0]))
+    rewritten(database, '["random.get_random_bytes(5)"]')
     with opened(tmp_path) as engine:
         one = worker(engine)
         with pytest.raises(
@@ -177,3 +180,20 @@ def test_another_program_than_the_recorded_one_is_a_divergence(tmp_path):
         assert ("Divergence", "idle") == (raised.value.type, raised.value.status)
         assert before == len(one.oplog())
         assert "idle" == one.status
+
+
+def test_a_sleep_that_is_cut_short_goes_on_for_its_remainder(tmp_path):
+    """Shorter than what suspends, longer than what is not worth a commit."""
+    source = "print('in', file=sys.stderr); time.sleep(3); result = 'slept'"
+    process = start(tmp_path, "run", source, "--worker", "w", "--idempotency-key", "k")
+    assert process.stderr is not None
+    assert "in\n" == process.stderr.readline()
+    started = time.time()
+    time.sleep(0.3)
+    process.kill()
+    process.wait()
+    time.sleep(1.7)  # the time that passes while nobody runs the worker counts
+    again = run_command(tmp_path, "run", str(guest("script")), "run", source, "--worker", "w", "--idempotency-key", "k")
+
+    assert '"slept"\n' == again.stdout
+    assert time.time() - started < 4.5

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
 from durable_dsl.engine.bridge import UnknownExport
+from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, UsageError
 from tests.engine.programs import kinds, opened, worker
 from tests.guests import guest
@@ -89,6 +91,27 @@ def test_resources_live_as_long_as_their_worker(tmp_path):
         with pytest.raises(Exception, match="there is no cart 0"):
             one.invoke("[method]cart.add", cart, "x")
         assert 2 == one.invoke("[method]cart.add", other, "x")
+
+
+def test_resources_addressed_by_what_they_were_made_with(tmp_path):
+    """The first use makes one, within the same invocation; later uses, in later processes too, find it."""
+    with opened(tmp_path) as engine:
+        one = shop(engine)
+        assert [1, 2] == [one.invoke('carts#cart("bob").add', sku) for sku in ("a", "b")]
+        assert 1 == one.invoke('cart("eve").add', "c")
+        assert ["describe-resource", "create-resource"] == [
+            record.kind for record in one.oplog() if record.kind.endswith("-resource")
+        ][:2]
+        assert 3 == kinds(one).count("exported-function-invoked")
+    with opened(tmp_path) as engine:
+        one = shop(engine)
+        assert 3 == one.invoke('cart("bob").add', "d")
+        one.invoke('cart("bob").drop')
+        assert 1 == one.invoke('cart("bob").add', "e")
+        with pytest.raises(UsageError, match="owner: expected string"):
+            one.invoke("cart(7).add", "x")
+        with pytest.raises(UnknownExport):
+            one.invoke('wagon("bob").add', "x")
 
 
 def test_a_worker_keeps_its_component(tmp_path):
@@ -230,3 +253,27 @@ def test_too_deep_recursion_is_not_retried_where_it_overflows_the_stack(tmp_path
             one.invoke("run", "def f(): f()\nf()")
 
         assert raised.value.type in {"RecursionError", "Trap"}
+
+
+def test_a_retrying_worker_accepts_and_a_final_failure_tells_all(tmp_path):
+    """Invocations queue while another waits for its next attempt; when that was the last, all callers get the error."""
+    source = """
+host.set_retry_policy(host.RetryPolicy(max_attempts=1, min_delay=400_000_000, max_delay=400_000_000, multiplier=1.0))
+raise ValueError("boo")
+"""
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = worker(engine)
+        first = one.start("run", source)
+        for _ in range(500):
+            if one.status == "retrying":
+                break
+            time.sleep(0.01)
+        second = one.start("run", "result = 2", idempotency_key="second")
+        assert [{"function": "run", "idempotency_key": "second"}] == one.describe(full=True)["pending"]
+
+        for each in (first, second):
+            with pytest.raises(InvocationError, match="boo"):
+                each.wait(10)
+        assert 2 == kinds(one).count("error")
+        one.revert(to=1)
+        assert "2" == one.invoke("run", "", idempotency_key="second")

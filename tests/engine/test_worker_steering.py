@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from durable_dsl.engine.errors import InvocationError, UpdateRefused, UsageError
 from durable_dsl.engine.clock import SystemClock
+from durable_dsl.engine.errors import InvocationError, UpdateRefused, UsageError
 from tests.engine.programs import Shown, kinds, opened, program, worker
 from tests.engine.test_interfaces_golem import until
 from tests.guests import guest
@@ -131,7 +131,7 @@ def test_a_fork_in_the_middle_finishes_the_invocation(tmp_path):
         one = worker(engine)
         source = "a = random.get_random_u64(); b = random.get_random_u64(); result = a"
         whole = one.invoke("run", source, idempotency_key="k")
-        middle = [record.index for record in one.oplog() if getattr(record.entry, "function", "").endswith("u64")][0]
+        middle = next(record.index for record in one.oplog() if getattr(record.entry, "function", "").endswith("u64"))
         other = one.fork("copy", middle)
         until(lambda: other.status == "idle")
 

@@ -1,7 +1,8 @@
 """Guest components for tests of the engine, built with componentize-py alone and cached by content.
 
 `script` runs the Python source that it is given, with every host interface at hand: a test writes its guest program
-where it needs it, and one build serves them all. `shop` has exports of many types, and resources.
+where it needs it, and one build serves them all. `reader` does the same with golem:api 1.1, which can read oplogs.
+`shop` has exports of many types, and resources.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _DEPENDENCIES = {
     ),
     "ledger": ("golem-api-0.2", "golem-rpc-0.1", "wasi-clocks", "wasi-io"),
     "shop": ("golem-api-1.1", "golem-rpc-0.1", "wasi-clocks", "wasi-io"),
+    "reader": ("golem-api-1.1", "golem-rpc-0.1", "wasi-clocks", "wasi-io"),
 }  # fmt: skip
 
 

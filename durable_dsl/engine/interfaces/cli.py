@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from durable_dsl.engine.durability import READ_LOCAL
-from durable_dsl.engine.host import Host
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.streams import InputStream, OutputStream
 from durable_dsl.engine.signals import Exit, Failure
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.host import Host
 
 environment = Interface("wasi:cli/environment")
 exit_ = Interface("wasi:cli/exit")
@@ -54,7 +56,7 @@ def exit_with_code(_host: Host, code: int) -> NoReturn:
 class NoInput(InputStream):
     """A worker has no standard input."""
 
-    def read(self, host: Host, length: int) -> bytes:
+    def read(self, _host: Host, _length: int) -> bytes:
         raise Failure("a worker has no standard input: pass data as arguments", "StdinDisabled")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.durability import READ_LOCAL
-from durable_dsl.engine.host import Host
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.poll import Timer
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.host import Host
 
 _SECOND = 1_000_000_000
 

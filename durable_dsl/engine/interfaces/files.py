@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.host import Host
 from durable_dsl.engine.interfaces.streams import InputStream, OutputStream, StreamClosed, StreamFailed
+from durable_dsl.engine.sandbox import resolve
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.grants import DirGrant
+    from durable_dsl.engine.host import Host
 
 _LARGEST_READ = 1 << 20
 
@@ -59,17 +63,45 @@ class OpenFile:
 
 
 class Descriptor:
-    """The resource `descriptor`: an open file or directory of the worker's private directory."""
+    """The resource `descriptor`: an open file or directory, private or below a directory of this machine (`mount`).
+
+    One of a mount need not be open: in replay it was not opened. It is when it is used live.
+    """
 
     resource_kind = "descriptor"
 
-    def __init__(self, file: OpenFile, flags: list[str]) -> None:
-        self.file = file
+    def __init__(self, file: OpenFile | None, flags: list[str], mount: DirGrant | None = None, path: str = ".") -> None:
+        self._file = file
         self.flags = flags
+        self.mount = mount
+        self.path = path
+
+    @property
+    def file(self) -> OpenFile:
+        if self._file is None:
+            assert self.mount is not None
+            self._file = reopened(self.mount, self.path, self.flags)
+        return self._file
 
     @property
     def fd(self) -> int:
         return self.file.fd
+
+    def check_writable(self) -> None:
+        """Raises EROFS where the mount is read-only."""
+        if self.mount is not None and self.mount.read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def reopened(mount: DirGrant, path: str, flags: list[str]) -> OpenFile:
+    """Open what a descriptor of a mount stands for, nothing of it made or cut off."""
+    root = OpenFile(os.open(mount.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    if path == ".":
+        return root
+    writes = "write" in flags
+    mode = os.O_RDWR if writes and "read" in flags else os.O_WRONLY if writes else os.O_RDONLY
+    with resolve(root.fd, path, follow=True) as place:
+        return OpenFile(os.open(place.name, mode | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place.directory))
 
 
 class DirectoryEntries:
@@ -77,10 +109,15 @@ class DirectoryEntries:
 
     resource_kind = "directory-entry-stream"
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, entries: list[list[str]]) -> None:
+        self.entries = entries
+        self._rest = [{"name": name, "type": kind} for name, kind in reversed(entries)]
+
+    @staticmethod
+    def of(fd: int) -> DirectoryEntries:
         with os.scandir(fd) as found:
-            entries = sorted((entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in found)
-        self._rest = [{"type": type_of(mode), "name": name} for name, mode in reversed(entries)]
+            entries = sorted([entry.name, type_of(entry.stat(follow_symlinks=False).st_mode)] for entry in found)
+        return DirectoryEntries(entries)
 
     def next(self) -> dict[str, Any] | None:
         return self._rest.pop() if self._rest else None

@@ -1,7 +1,8 @@
 """wasi:filesystem over the worker's private directory, which is empty when an instance starts.
 
 All operations are performed in replay too, which rebuilds the contents. Only the times that `stat` reports are
-recorded: replay writes them back to the file, so that a file looks the same before and after a restart.
+recorded: replay writes them back to the file, so that a file looks the same before and after a restart. Directories of
+this machine (`--dir`) are the world outside: every operation there is recorded (`outside.py`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,9 @@ import errno
 import hashlib
 import os
 import stat as modes
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.durability import READ_LOCAL, durable
-from durable_dsl.engine.host import Host
+from durable_dsl.engine.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
 from durable_dsl.engine.interfaces.clocks import datetime_of
 from durable_dsl.engine.interfaces.files import (
     Descriptor,
@@ -26,8 +25,15 @@ from durable_dsl.engine.interfaces.files import (
     type_of,
 )
 from durable_dsl.engine.interfaces.interface import Interface
-from durable_dsl.engine.interfaces.streams import IoError
+from durable_dsl.engine.interfaces.outside import OutsideInput, OutsideOutput, opened_outside, outside_call
 from durable_dsl.engine.sandbox import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.interfaces.streams import IoError
+    from durable_dsl.engine.oplog.entries import FunctionType
 
 types = Interface("wasi:filesystem/types")
 preopens = Interface("wasi:filesystem/preopens")
@@ -36,6 +42,7 @@ INTERFACES = (types, preopens)
 Outcome = dict[str, Any]
 _SECOND = 1_000_000_000
 _ALL = ["read", "write", "mutate-directory"]
+_READS = ["read"]
 
 
 @preopens.plain("get-directories")
@@ -44,21 +51,35 @@ def get_directories(host: Host) -> list[tuple[Descriptor, str]]:
     a failure; a recorded call there would be one that a fixed build does not make.)
     """
     file = OpenFile(os.open(host.files.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-    return [(Descriptor(file, _ALL), name) for name in ("/", ".")]
+    mounts = host.worker.engine.grants.dirs
+    return [
+        *((Descriptor(file, _ALL), name) for name in ("/", ".")),
+        *((Descriptor(None, _READS if mount.read_only else _ALL, mount), mount.guest) for mount in mounts),
+    ]
 
 
-def _operation(function: str) -> Callable[[Callable[..., Any]], Callable[..., Outcome]]:
-    """Declare `[method]descriptor.function`: what it returns is the ok value, an OSError the err value."""
+def _operation(
+    function: str, effect: FunctionType = READ_REMOTE, *, makes: Callable[..., Any] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare `[method]descriptor.function`: what it returns is the ok value, an OSError the err value.
 
-    def declare(perform: Callable[..., Any]) -> Callable[..., Outcome]:
-        def call(host: Host, *arguments: Any) -> Outcome:
+    `effect` is what it does to the world outside, where the descriptor is of a directory of this machine; `makes`
+    gives the handle that it returns, from what is recorded of it and the arguments.
+    """
+
+    def declare(perform: Callable[..., Any]) -> Callable[..., Any]:
+        outside = outside_call(perform, function, effect, makes)
+
+        def call(host: Host, descriptor: Descriptor, *arguments: Any) -> Outcome:
+            if descriptor.mount is not None:
+                return outside(host, descriptor, *arguments)  # type: ignore[no-any-return]
             try:
-                return {"ok": perform(host, *arguments)}
+                return {"ok": perform(host, descriptor, *arguments)}
             except OSError as error:
                 return {"err": code_of(error)}
 
         types.functions[f"[method]descriptor.{function}"] = call
-        return call
+        return perform
 
     return declare
 
@@ -66,17 +87,17 @@ def _operation(function: str) -> Callable[[Callable[..., Any]], Callable[..., Ou
 # Open files
 
 
-@_operation("read-via-stream")
+@_operation("read-via-stream", makes=lambda _, descriptor, offset: OutsideInput(descriptor, offset))
 def read_via_stream(_host: Host, descriptor: Descriptor, offset: int) -> FileInput:
     return FileInput(_readable(descriptor), offset)
 
 
-@_operation("write-via-stream")
+@_operation("write-via-stream", makes=lambda _, descriptor, offset: OutsideOutput(descriptor, offset))
 def write_via_stream(_host: Host, descriptor: Descriptor, offset: int) -> FileOutput:
     return FileOutput(_writable(descriptor), offset)
 
 
-@_operation("append-via-stream")
+@_operation("append-via-stream", makes=lambda _, descriptor: OutsideOutput(descriptor, None))
 def append_via_stream(_host: Host, descriptor: Descriptor) -> FileOutput:
     return FileOutput(_writable(descriptor), None)
 
@@ -102,7 +123,7 @@ def get_type(_host: Host, descriptor: Descriptor) -> str:
     return type_of(os.fstat(descriptor.fd).st_mode)
 
 
-@_operation("set-size")
+@_operation("set-size", WRITE_REMOTE)
 def set_size(_host: Host, descriptor: Descriptor, size: int) -> None:
     os.ftruncate(_writable(descriptor).fd, size)
 
@@ -113,15 +134,16 @@ def read(_host: Host, descriptor: Descriptor, length: int, offset: int) -> tuple
     return data, not data and length > 0
 
 
-@_operation("write")
+@_operation("write", WRITE_REMOTE)
 def write(_host: Host, descriptor: Descriptor, data: bytes, offset: int) -> int:
     return os.pwrite(_writable(descriptor).fd, data, offset)
 
 
-@_operation("set-times")
+@_operation("set-times", WRITE_REMOTE)
 def set_times(host: Host, descriptor: Descriptor, access: Any, modification: Any) -> None:
     found = os.fstat(descriptor.fd)
-    os.utime(descriptor.fd, ns=_times(host, found, access, modification))
+    descriptor.check_writable()
+    os.utime(descriptor.fd, ns=_times(host, descriptor, found, access, modification))
 
 
 def _readable(descriptor: Descriptor) -> OpenFile:
@@ -131,6 +153,7 @@ def _readable(descriptor: Descriptor) -> OpenFile:
 
 
 def _writable(descriptor: Descriptor) -> OpenFile:
+    descriptor.check_writable()
     if "write" not in descriptor.flags:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     return descriptor.file
@@ -143,11 +166,13 @@ def _follows(path_flags: list[str]) -> bool:
     return "symlink-follow" in path_flags
 
 
-@_operation("open-at")
+@_operation("open-at", makes=opened_outside, effect=WRITE_REMOTE)
 def open_at(
     _host: Host, base: Descriptor, path_flags: list[str], path: str, open_flags: list[str], flags: list[str]
 ) -> Descriptor:
     writes = "write" in flags
+    if writes or {"create", "truncate"} & set(open_flags):
+        base.check_writable()
     mode = os.O_RDWR if writes and "read" in flags else os.O_WRONLY if writes else os.O_RDONLY
     for name, bit in (
         ("create", os.O_CREAT),
@@ -162,29 +187,33 @@ def open_at(
     follow = _follows(path_flags) and "exclusive" not in open_flags
     with resolve(base.fd, path, follow=follow) as place:
         fd = os.open(place.name, mode | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666, dir_fd=place.directory)
-    return Descriptor(OpenFile(fd), flags)
+    path = path if base.path == "." else f"{base.path}/{path}"
+    return Descriptor(OpenFile(fd), flags, base.mount, path if base.mount is not None else ".")
 
 
-@_operation("read-directory")
+@_operation("read-directory", makes=lambda entries, _: DirectoryEntries(entries))
 def read_directory(_host: Host, descriptor: Descriptor) -> DirectoryEntries:
-    return DirectoryEntries(descriptor.fd)
+    return DirectoryEntries.of(descriptor.fd)
 
 
-@_operation("create-directory-at")
+@_operation("create-directory-at", WRITE_REMOTE)
 def create_directory_at(_host: Host, base: Descriptor, path: str) -> None:
+    base.check_writable()
     with resolve(base.fd, path, follow=False) as place:
         os.mkdir(place.name, dir_fd=place.directory)
 
 
-@_operation("remove-directory-at")
+@_operation("remove-directory-at", WRITE_REMOTE)
 def remove_directory_at(host: Host, base: Descriptor, path: str) -> None:
+    base.check_writable()
     with resolve(base.fd, path, follow=False) as place:
         host.files.forget(place)
         os.rmdir(place.name, dir_fd=place.directory)
 
 
-@_operation("unlink-file-at")
+@_operation("unlink-file-at", WRITE_REMOTE)
 def unlink_file_at(host: Host, base: Descriptor, path: str) -> None:
+    base.check_writable()
     with resolve(base.fd, path, follow=False) as place:
         if path.endswith("/") or _is_directory(place.directory, place.name):
             raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -192,8 +221,9 @@ def unlink_file_at(host: Host, base: Descriptor, path: str) -> None:
         os.unlink(place.name, dir_fd=place.directory)
 
 
-@_operation("rename-at")
+@_operation("rename-at", WRITE_REMOTE)
 def rename_at(host: Host, base: Descriptor, old: str, new_base: Descriptor, new: str) -> None:
+    _check_same_mount(base, new_base)
     with (
         resolve(base.fd, old, follow=False) as source,
         resolve(new_base.fd, new, follow=False) as target,
@@ -202,10 +232,11 @@ def rename_at(host: Host, base: Descriptor, old: str, new_base: Descriptor, new:
         os.rename(source.name, target.name, src_dir_fd=source.directory, dst_dir_fd=target.directory)
 
 
-@_operation("link-at")
+@_operation("link-at", WRITE_REMOTE)
 def link_at(_host: Host, base: Descriptor, path_flags: list[str], old: str, new_base: Descriptor, new: str) -> None:
     if _follows(path_flags):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    _check_same_mount(base, new_base)
     with (
         resolve(base.fd, old, follow=False) as source,
         resolve(new_base.fd, new, follow=False) as target,
@@ -219,8 +250,9 @@ def link_at(_host: Host, base: Descriptor, path_flags: list[str], old: str, new_
         )
 
 
-@_operation("symlink-at")
+@_operation("symlink-at", WRITE_REMOTE)
 def symlink_at(_host: Host, base: Descriptor, target: str, path: str) -> None:
+    base.check_writable()
     if target.startswith("/"):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
     with resolve(base.fd, path, follow=False) as place:
@@ -233,18 +265,25 @@ def readlink_at(_host: Host, base: Descriptor, path: str) -> str:
         return os.readlink(place.name, dir_fd=place.directory)
 
 
-@_operation("set-times-at")
+@_operation("set-times-at", WRITE_REMOTE)
 def set_times_at(
     host: Host, base: Descriptor, path_flags: list[str], path: str, access: Any, modification: Any
 ) -> None:
     with resolve(base.fd, path, follow=_follows(path_flags)) as place:
         found = os.stat(place.name, dir_fd=place.directory, follow_symlinks=False)
+        base.check_writable()
         os.utime(
             place.name,
-            ns=_times(host, found, access, modification),
+            ns=_times(host, base, found, access, modification),
             dir_fd=place.directory,
             follow_symlinks=False,
         )
+
+
+def _check_same_mount(one: Descriptor, other: Descriptor) -> None:
+    one.check_writable()
+    if one.mount != other.mount:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
 
 def _is_directory(directory: int, name: str) -> bool:
@@ -254,14 +293,14 @@ def _is_directory(directory: int, name: str) -> bool:
 # Metadata
 
 
-def _times(host: Host, found: os.stat_result, access: Any, modification: Any) -> tuple[int, int]:
-    """The two times to set. `now` is the recorded clock's, or replay would set others."""
+def _times(host: Host, of: Descriptor, found: os.stat_result, access: Any, modification: Any) -> tuple[int, int]:
+    """The two times to set. In the private directory `now` is a recorded one, or replay would set others."""
 
     def chosen(wanted: Any, present: int) -> int:
         if wanted == "no-change":
             return present
         if wanted == "now":
-            return _now(host)  # type: ignore[no-any-return]
+            return _clock(host) if of.mount is not None else _now(host)
         moment = wanted["timestamp"]
         return int(moment["seconds"]) * _SECOND + int(moment["nanoseconds"])
 
@@ -295,12 +334,16 @@ _stat_at_times = _recorded_times("filesystem::types::descriptor::stat_at")
 
 def _look_at(host: Host, descriptor: Descriptor) -> tuple[os.stat_result, list[int]]:
     found = os.fstat(descriptor.fd)
+    if descriptor.mount is not None:
+        return found, [found.st_atime_ns, found.st_mtime_ns]
     return found, _stat_times(host, found, lambda ns: os.utime(descriptor.fd, ns=ns))
 
 
 def _look_at_path(host: Host, base: Descriptor, path_flags: list[str], path: str) -> tuple[os.stat_result, list[int]]:
     with resolve(base.fd, path, follow=_follows(path_flags)) as place:
         found = os.stat(place.name, dir_fd=place.directory, follow_symlinks=False)
+        if base.mount is not None:
+            return found, [found.st_atime_ns, found.st_mtime_ns]
 
         def restore(ns: tuple[int, int]) -> None:
             os.utime(place.name, ns=ns, dir_fd=place.directory, follow_symlinks=False)

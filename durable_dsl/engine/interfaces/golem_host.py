@@ -7,14 +7,16 @@ next entry and require the kind, whatever the persistence level.
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.durability import WRITE_REMOTE, durable
-from durable_dsl.engine.host import Host
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.oplog.entries import BeginAtomicRegion, ChangeRetryPolicy, EndAtomicRegion, NoOp
 from durable_dsl.engine.retries import RetryPolicy
-from durable_dsl.engine.signals import Divergence, Failure, Fatal, Rewind
+from durable_dsl.engine.signals import Failure, Fatal, Rewind
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.host import Host
 
 golem_host = Interface("golem:api/host")
 INTERFACES = (golem_host,)
@@ -102,7 +104,7 @@ def set_retry_policy(host: Host, record: dict[str, Any]) -> None:
         row = host.cursor.take(ChangeRetryPolicy.kind)
         recorded = RetryPolicy.from_wit(host.cursor.detail(row)["policy"])
         if recorded != policy:
-            raise Divergence(row[0], f"set-retry-policy {recorded}", f"set-retry-policy {policy}")
+            host.cursor.differs(row[0], f"set-retry-policy {recorded}", f"set-retry-policy {policy}", alike=True)
     host.policy = policy
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.catalogue import WorkerRow, component_id_of
-from durable_dsl.engine.host import Host
 from durable_dsl.engine.signals import Failure
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.host import Host
 
 _LOW = (1 << 64) - 1
 

@@ -2,16 +2,14 @@
 
 `create-promise` is an entry of its own, for its index. Awaiting one that is not completed ends the instance; when it is
 completed, by whomever, the worker is woken and the call is recorded, so that a promise can be deleted later. Inside an
-open region the guest waits in place; a promise made in that region would be made anew by its repetition, so awaiting
-it there is refused.
+open region, or while a request is open, the guest waits in place. A promise made in an open region would be made anew
+by its repetition, so awaiting it there is refused.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import promises
 from durable_dsl.engine.durability import READ_REMOTE, WRITE_LOCAL
@@ -20,9 +18,15 @@ from durable_dsl.engine.interfaces.golem_host import get_oplog_index, golem_host
 from durable_dsl.engine.interfaces.golem_ids import known_worker, worker_record
 from durable_dsl.engine.signals import AwaitPromise, Failure, Fatal
 
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
 INTERFACES = (golem_host,)
 
 Id = dict[str, Any]
+#: How often a guest that waits in place looks whether another process has completed its promise, in nanoseconds.
+_LOOKS_AGAIN = 100_000_000
 
 
 @golem_host.plain("create-promise")
@@ -79,10 +83,10 @@ def await_promise(host: Host, promise: Id) -> bytes:
         value = _value(host, owner, name, index)
         if value is not None:
             return value
-        if not host.regions and host.level != PERSIST_NOTHING:
+        if not (host.regions or host.begins or host.level == PERSIST_NOTHING):
             raise AwaitPromise(owner, name, index)
         host.log.commit()
-        host.wait(None)
+        host.wait(host.clock.now() + _LOOKS_AGAIN, outside=True)
 
 
 @golem_host.durable("poll-promise", READ_REMOTE, "golem_poll_promise", request=_index)
@@ -109,9 +113,7 @@ def complete_promise(host: Host, connection: sqlite3.Connection, promise: Id, da
         return promises.complete(connection, *_owner(host, promise), promise["oplog-idx"], data)
 
 
-@golem_host.durable(
-    "delete-promise", WRITE_LOCAL, "golem_delete_promise", request=_index, transaction=True
-)
+@golem_host.durable("delete-promise", WRITE_LOCAL, "golem_delete_promise", request=_index, transaction=True)
 def delete_promise(host: Host, connection: sqlite3.Connection, promise: Id) -> None:
     with _missing_is_a_failure():
         promises.delete(connection, *_owner(host, promise), promise["oplog-idx"])

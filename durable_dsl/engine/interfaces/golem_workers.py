@@ -5,19 +5,22 @@ Queries are recorded, so that a replay sees what the first run saw. What changes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import filters, steering
 from durable_dsl.engine.catalogue import component_id_of
 from durable_dsl.engine.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
 from durable_dsl.engine.errors import EngineError
-from durable_dsl.engine.host import Host
 from durable_dsl.engine.interfaces.golem_host import golem_host
 from durable_dsl.engine.interfaces.golem_ids import find_worker, known_worker, uuid_record, uuid_text, worker_record
 from durable_dsl.engine.signals import Failure
-from durable_dsl.engine.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.worker import Worker
 
 INTERFACES = (golem_host,)
 

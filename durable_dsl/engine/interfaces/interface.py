@@ -12,10 +12,12 @@ Python form of the result. Resources are plain Python objects; a method's first 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.durability import Implementation, durable
-from durable_dsl.engine.oplog.entries import FunctionType
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.oplog.entries import FunctionType
 
 Decorator = Callable[[Implementation], Implementation]
 

@@ -1,10 +1,12 @@
 """wasi:io/poll: pollables, waiting for them, and what a long sleep does.
 
-A pollable is ready, or has a deadline, or becomes ready when something else happens and `Host.condition` is notified.
+A pollable is ready, or has a deadline, or becomes ready when something else happens, which `Host.notify` tells.
 A poll is recorded when it returns. If all there is to wait for is timers and the first is at least
-`SUSPEND_THRESHOLD` away, the call is not recorded and ends the instance instead: the worker sleeps without one. Inside
-an open atomic region or a persist-nothing zone the guest waits in place, since each wake-up would start the region,
-and its sleep, again.
+`SUSPEND_THRESHOLD` away, the call is not recorded and ends the instance instead: the worker sleeps without one. A wait
+of `COMMIT_THRESHOLD` or more has its beginning on disk, whichever way the guest's runtime sleeps (CPython reads the
+clock and subscribes to an instant), so that a sleep which is cut short goes on for its remainder. Inside an open atomic
+region or a persist-nothing zone the guest waits in place, since each wake-up would start the region, and its sleep,
+again.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.signals import Failure, Sleep
 
 SUSPEND_THRESHOLD = 10_000_000_000
+COMMIT_THRESHOLD = 1_000_000_000
 
 poll = Interface("wasi:io/poll")
 INTERFACES = (poll,)
@@ -28,6 +31,8 @@ class Pollable:
     resource_kind = "pollable"
     #: When it becomes ready by itself, in nanoseconds since 1970; None where that depends on something else.
     deadline: int | None = None
+    #: Whether it waits for something that is under way outside, and takes the time that it takes.
+    outside = False
 
     def ready(self, _host: Host) -> bool:
         return True
@@ -48,20 +53,25 @@ def wait_for(host: Host, pollables: list[Pollable]) -> list[int]:
     if not pollables:
         raise Failure("poll was called with an empty list, which WASI forbids", "InvalidPoll")
     while True:
+        changes = host.changes
         ready = [index for index, pollable in enumerate(pollables) if pollable.ready(host)]
         if ready:
             return ready
         deadlines = [pollable.deadline for pollable in pollables if pollable.deadline is not None]
         until = min(deadlines) if deadlines else None
         if until is not None and len(deadlines) == len(pollables):
-            _suspend_for_long(host, until)
-        host.wait(until)
+            _before_sleeping(host, until)
+        host.wait(until, since=changes, outside=any(pollable.outside for pollable in pollables))
 
 
-def _suspend_for_long(host: Host, until: int) -> None:
+def _before_sleeping(host: Host, until: int) -> None:
+    """There is nothing to wait for but time."""
+    left = until - host.clock.now()
     stays = host.regions or host.begins or host.level == PERSIST_NOTHING
-    if not stays and until - host.clock.now() >= SUSPEND_THRESHOLD:
+    if left >= SUSPEND_THRESHOLD and not stays:
         raise Sleep(until)
+    if left >= COMMIT_THRESHOLD:
+        host.log.commit()
 
 
 def _count(pollables: list[Pollable]) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from durable_dsl.engine.durability import READ_LOCAL
-from durable_dsl.engine.host import Host
 from durable_dsl.engine.interfaces.interface import Interface
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.host import Host
 
 random = Interface("wasi:random/random")
 insecure = Interface("wasi:random/insecure")

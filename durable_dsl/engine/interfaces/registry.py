@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from durable_dsl.engine.durability import Implementation
-from durable_dsl.engine.interfaces.interface import Interface
+if TYPE_CHECKING:
+    from durable_dsl.engine.durability import Implementation
+    from durable_dsl.engine.interfaces.interface import Interface
 
 _MODULES = {
     "wasi:clocks/wall-clock": "clocks",
@@ -31,11 +33,23 @@ _MODULES = {
     "wasi:filesystem/preopens": "filesystem",
     "wasi:sockets/network": "sockets",
     "wasi:sockets/instance-network": "sockets",
-    "wasi:sockets/ip-name-lookup": "sockets",
+    "wasi:sockets/ip-name-lookup": "name_lookup",
     "wasi:sockets/tcp": "sockets",
     "wasi:sockets/tcp-create-socket": "sockets",
     "wasi:sockets/udp": "sockets",
     "wasi:sockets/udp-create-socket": "sockets",
+    "wasi:http/types": "http_fields http_requests http_responses http_bodies",
+    "wasi:http/outgoing-handler": "http_outgoing",
+    "wasi:keyvalue/wasi-keyvalue-error": "keyvalue",
+    "wasi:keyvalue/types": "keyvalue",
+    "wasi:keyvalue/eventual": "keyvalue",
+    "wasi:keyvalue/eventual-batch": "keyvalue",
+    "wasi:blobstore/types": "blobstore",
+    "wasi:blobstore/blobstore": "blobstore",
+    "wasi:blobstore/container": "blobstore_objects",
+    "wasi:logging/logging": "logging",
+    "golem:rpc/types": "rpc",
+    "golem:api/oplog": "oplog_reader",
     "golem:api/host": "golem_host golem_promises golem_workers",
 }
 
@@ -49,7 +63,7 @@ def interface_named(name: str) -> Interface | None:
     if name not in _MODULES:
         return None
     modules = [import_module(f"durable_dsl.engine.interfaces.{module}") for module in _MODULES[name].split()]
-    offered: tuple[Interface, ...] = modules[0].INTERFACES
+    offered: list[Interface] = [interface for module in modules for interface in module.INTERFACES]
     return next(interface for interface in offered if interface.name == name)
 
 

@@ -1,13 +1,15 @@
 """wasi:sockets: refused. A guest gets `access-denied` where it asks for a socket, which language runtimes report as
-"permission denied"; name look-up works where a policy of the engine allows the name.
+"permission denied". Looking names up is `name_lookup`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.host import Host
 from durable_dsl.engine.interfaces.interface import Interface
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.host import Host
 
 network = Interface("wasi:sockets/network")
 instance_network = Interface("wasi:sockets/instance-network")
@@ -15,10 +17,7 @@ tcp = Interface("wasi:sockets/tcp")
 tcp_create_socket = Interface("wasi:sockets/tcp-create-socket")
 udp = Interface("wasi:sockets/udp")
 udp_create_socket = Interface("wasi:sockets/udp-create-socket")
-ip_name_lookup = Interface("wasi:sockets/ip-name-lookup")
-INTERFACES = (
-    network, instance_network, tcp, tcp_create_socket, udp, udp_create_socket, ip_name_lookup,
-)  # fmt: skip
+INTERFACES = (network, instance_network, tcp, tcp_create_socket, udp, udp_create_socket)
 
 _DENIED = {"err": "access-denied"}
 
@@ -40,4 +39,3 @@ def _denied(_host: Host, *_arguments: Any) -> dict[str, str]:
 
 tcp_create_socket.plain("create-tcp-socket")(_denied)
 udp_create_socket.plain("create-udp-socket")(_denied)
-ip_name_lookup.plain("resolve-addresses")(_denied)

@@ -6,12 +6,15 @@ stream whose reads must be recorded, such as an HTTP body, does that in its own 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.host import Host
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.poll import Pollable, durable_poll
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from durable_dsl.engine.host import Host
 
 Outcome = dict[str, Any]
 CHUNK = 1 << 16
@@ -55,8 +58,17 @@ class InputStream:
     def blocking_read(self, host: Host, length: int) -> bytes:
         return self.read(host, length)
 
+    def skip(self, host: Host, length: int) -> int:
+        return len(self.read(host, length))
+
+    def blocking_skip(self, host: Host, length: int) -> int:
+        return len(self.blocking_read(host, length))
+
     def subscribe(self) -> Pollable:
         return Pollable()
+
+    def dropped(self, host: Host) -> None:
+        """The guest has let go of it."""
 
 
 class OutputStream:
@@ -76,6 +88,9 @@ class OutputStream:
 
     def subscribe(self) -> Pollable:
         return Pollable()
+
+    def dropped(self, host: Host) -> None:
+        """The guest has let go of it."""
 
 
 def outcome(operation: Callable[..., Any], *arguments: Any) -> Outcome:
@@ -105,12 +120,17 @@ def blocking_read(host: Host, stream: InputStream, length: int) -> Outcome:
 
 @streams.plain("[method]input-stream.skip")
 def skip(host: Host, stream: InputStream, length: int) -> Outcome:
-    return outcome(lambda: len(stream.read(host, length)))
+    return outcome(stream.skip, host, length)
 
 
 @streams.plain("[method]input-stream.blocking-skip")
 def blocking_skip(host: Host, stream: InputStream, length: int) -> Outcome:
-    return outcome(lambda: len(stream.blocking_read(host, length)))
+    return outcome(stream.blocking_skip, host, length)
+
+
+@streams.plain("[resource-drop]input-stream", "[resource-drop]output-stream")
+def drop(host: Host, stream: InputStream | OutputStream) -> None:
+    stream.dropped(host)
 
 
 @streams.plain("[method]input-stream.subscribe", "[method]output-stream.subscribe")
@@ -174,7 +194,3 @@ def _splice(host: Host, stream: OutputStream, read_from: Callable[[Host, int], b
     data = read_from(host, min(length, stream.capacity(host)))
     stream.write(host, data)
     return len(data)
-
-
-def closed() -> NoReturn:
-    raise StreamClosed

@@ -8,18 +8,23 @@ guest is going to write it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.oplog import text
-from durable_dsl.engine.oplog.entries import HINTS, ImportedFunctionInvoked, Log
-from durable_dsl.engine.oplog.regions import Regions
-from durable_dsl.engine.oplog.store import Store
+from durable_dsl.engine.oplog.entries import HINTS, ImportedFunctionInvoked
 from durable_dsl.engine.signals import Divergence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from durable_dsl.engine.oplog.regions import Regions
+    from durable_dsl.engine.oplog.store import Store
 
 _CHUNK = 1024
 _IMPORTED = ImportedFunctionInvoked.kind
 _BULK = 2_000_000  # decode a chunk at once only where that cannot take much memory
+
+_EXPECTED = f"AND idx > ? AND idx <= ? AND kind NOT IN ({', '.join(repr(hint) for hint in sorted(HINTS))})"
 
 ReplayRow = tuple[int, int, str, str | None, str | None, str | None, str | None, int | None, str | None, str | None]
 
@@ -36,8 +41,8 @@ class Cursor:
         self.trailing_output: list[tuple[str, str, str]] = []
         #: Called once, at the moment of going live.
         self.on_live: Callable[[], None] = lambda: None
-        #: After a persist-nothing zone was performed again, arguments may differ: told here, not a stop.
-        self.tolerate_arguments: Callable[[str], None] | None = None
+        #: After a persist-nothing zone was performed again, arguments and results may differ: told here, not a stop.
+        self.tolerate: Callable[[str], None] | None = None
         self._store = store
         self._worker = worker
         self._read_to = 1
@@ -105,35 +110,40 @@ class Cursor:
 
     def following(self, condition: str) -> list[ReplayRow]:
         """All entries after the one consumed last that meet an SQL condition, outside deleted regions."""
-        rows = self._store.rows(self._worker, f"AND idx > ? AND idx <= ? AND {condition}", (self.index, self.target))
-        return [row for row in rows if row[0] not in self.regions]
+        between = f"AND idx > ? AND idx <= ? AND {condition}"
+        return self._store.rows(self._worker, between, (self.index, self.target), without=self.regions)
+
+    def differs(self, index: int, recorded: str, attempted: str, *, alike: bool) -> None:
+        """A divergence; a warning where it is one of values alone (`alike`) and a zone was performed again."""
+        divergence = Divergence(index, recorded, attempted)
+        if not alike or self.tolerate is None:
+            raise divergence
+        self.tolerate(str(divergence))
 
     def _check_call(self, row: ReplayRow, name: str, request: str | None) -> None:
         attempted = f"{name} {request or ''}".strip()
-        if row[2] == _IMPORTED and row[3] == name and self.tolerate_arguments is not None:
-            self.tolerate_arguments(f"oplog entry {row[0]}: recorded {describe(row)}, attempted {attempted}")
-        else:
-            raise Divergence(row[0], describe(row), attempted)
+        self.differs(row[0], describe(row), attempted, alike=row[2] == _IMPORTED and row[3] == name)
 
     def _fill(self) -> None:
         """Read on until there is an entry to replay; live where there is none."""
         rows: list[ReplayRow] = []
         while not rows and self._read_to < self.target:
             upto = min(self._read_to + _CHUNK, self.target)
-            for row in self._store.rows(self._worker, "AND idx > ? AND idx <= ?", (self._read_to, upto)):
-                if row[0] in self.regions:
-                    continue
-                if row[2] == Log.kind:
-                    fields = text.decode(row[9])
-                    self.trailing_output.append((fields["level"], fields["context"], fields["message"]))
-                elif row[2] not in HINTS:
-                    rows.append(row)
-                    self.trailing_output = []
+            rows = self._store.rows(self._worker, _EXPECTED, (self._read_to, upto), without=self.regions)
             self._read_to = upto
         self._rows, self._at = rows, 0
         self._values = _decoded(rows)
         if not rows:
+            if not self.live:
+                self.trailing_output = self._output_after(self.index)
             self._become_live()
+
+    def _output_after(self, index: int) -> list[tuple[str, str, str]]:
+        found = self._store.rows(
+            self._worker, "AND idx > ? AND idx <= ? AND kind = 'log'", (index, self.target), without=self.regions
+        )
+        details = [text.decode(row[9]) for row in found]
+        return [(members["level"], members["context"], members["message"]) for members in details]
 
     def _become_live(self) -> None:
         if not self.live:

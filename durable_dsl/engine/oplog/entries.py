@@ -30,16 +30,12 @@ class Entry:
     progress: ClassVar[bool] = False
 
     def row(self) -> Row:
-        columns: dict[str, Any] = dict.fromkeys(_COLUMNS)
-        detail = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in _COLUMNS:
-                columns[field.name] = value
-            elif value is not None:
-                detail[field.name] = value
-        text = json.dumps(detail, ensure_ascii=False) if detail else None
-        return (self.kind, *columns.values(), text)
+        columns: list[Any] = [getattr(self, name, None) for name in _COLUMNS]
+        names: tuple[str, ...] = self.__slots__
+        said = {name: getattr(self, name) for name in names if name not in _COLUMNS}
+        said = {name: value for name, value in said.items() if value is not None}
+        detail = json.dumps(said, ensure_ascii=False) if said else None
+        return self.kind, *columns, detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +102,15 @@ class ImportedFunctionInvoked(Entry):
 
 @dataclass(frozen=True, slots=True)
 class BeginRemoteWrite(Entry):
-    """A batched or non-idempotent remote write may start now. `function` names it for messages."""
+    """A batched or non-idempotent remote write may start now. `request` is what a batch begins with.
+
+    `at_most_once` is set where idempotence mode was off: what has no end must never be sent again.
+    """
 
     kind: ClassVar[str] = "begin-remote-write"
     function: str | None = None
+    request: str | None = None
+    at_most_once: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +302,15 @@ class CancelPendingInvocation(Entry):
     kind: ClassVar[str] = "cancel-pending-invocation"
     hint: ClassVar[bool] = True
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged(Entry):
+    """Stands for an entry that does not match its checksum, where entries are shown; it is never written."""
+
+    kind: ClassVar[str] = "damaged"
+    hint: ClassVar[bool] = True
+    was: str
 
 
 KINDS: dict[str, type[Entry]] = {

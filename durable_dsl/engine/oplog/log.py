@@ -9,11 +9,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from durable_dsl.engine.clock import Clock
 from durable_dsl.engine.oplog.entries import Entry, Jump, NoOp
-from durable_dsl.engine.oplog.store import Store
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.clock import Clock
+    from durable_dsl.engine.oplog.store import Store
 
 T = TypeVar("T")
 #: Something done in a transaction.

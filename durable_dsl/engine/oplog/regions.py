@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class Regions:
@@ -27,7 +30,8 @@ class Regions:
     def __bool__(self) -> bool:
         return bool(self._starts)
 
-    def __contains__(self, index: int) -> bool:
+    def __contains__(self, index: object) -> bool:
+        assert isinstance(index, int)
         at = bisect_right(self._starts, index) - 1
         return at >= 0 and index <= self._ends[at]
 

@@ -25,8 +25,11 @@ schema whole.
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
 
 VERSION = 1
 

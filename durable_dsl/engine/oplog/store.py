@@ -13,18 +13,20 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import threading
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from zlib import crc32
 
 from durable_dsl.engine.errors import DamagedError, StoreError
 from durable_dsl.engine.oplog import schema
-from durable_dsl.engine.oplog.entries import Entry, Record, entry_of
+from durable_dsl.engine.oplog.entries import Damaged, Entry, Record, entry_of
 from durable_dsl.engine.oplog.writer import Writer
-from durable_dsl.engine.probe import Probe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from durable_dsl.engine.probe import Probe
 
 T = TypeVar("T")
 FILE = "durable.sqlite3"
@@ -38,53 +40,76 @@ class Store:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
-        self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._idle: list[sqlite3.Connection] = []  # for reading, whichever thread needs one
         #: Who is told where the workers of this process get to; set before they are opened.
         self.probe: Probe | None = None
         with self._explained():
             connection = self._connect()
             schema.migrate(connection)
-            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+            connection.execute("PRAGMA wal_autocheckpoint = 256")
         self._connection = connection
         self.writer = Writer(connection)
 
     def close(self) -> None:
-        for connection in [*self._readers, self._connection]:
+        for connection in [*self._idle, self._connection]:
             connection.close()
 
     # Reading
 
     def read(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         with self._explained():
-            return self._reader().execute(query, parameters).fetchall()
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._connect()
+            try:
+                return connection.execute(query, parameters).fetchall()
+            finally:
+                self._idle.append(connection)
 
     def read_one(self, query: str, parameters: Sequence[Any] = ()) -> Any:
-        with self._explained():
-            return self._reader().execute(query, parameters).fetchone()
+        found = self.read(query, parameters)
+        return found[0] if found else None
 
-    def rows(self, worker: int, condition: str = "", parameters: Sequence[Any] = ()) -> Iterator[Any]:
+    def rows(
+        self, worker: int, condition: str = "", parameters: Sequence[Any] = (), *, without: Container[int] = ()
+    ) -> list[Any]:
         """The entry rows of `worker` in order: idx, time, kind, function, type, request, response, begin, key, detail.
 
-        Checksums are verified and long texts fetched on the way.
+        Checksums (the member after these) are verified and long texts fetched. Indices in `without` are left out, so
+        that a damaged entry does no harm once it was taken out of the history.
         """
-        with self._explained():
-            query = f"{_SELECT} WHERE worker = ? {condition} ORDER BY idx"
-            for row in self._reader().execute(query, (worker, *parameters)):
-                texts = (row[3], row[5], row[6], row[9])
-                if _checksum(texts) != row[10]:
-                    raise DamagedError(str(self.path), self.name_of(worker), row[0])
-                if any(text is not None and text[:1] == "@" for text in texts):
-                    yield (*row[:3], *(self._fetch(worker, row[0], value) for value in row[3:10]))
-                else:
-                    yield row[:10]
+        found = self.read(f"{_SELECT} WHERE worker = ? {condition} ORDER BY idx", (worker, *parameters))
+        if without:
+            found = [row for row in found if row[0] not in without]
+        for at, row in enumerate(found):
+            texts = f"{row[3] or ''}\0{row[5] or ''}\0{row[6] or ''}\0{row[9] or ''}"
+            if crc32(texts.encode("utf-8", "surrogatepass")) != row[10]:
+                raise DamagedError(str(self.path), self.name_of(worker), row[0])
+            if "\0@" in texts:
+                found[at] = (*row[:3], *(self._fetch(worker, row[0], value) for value in row[3:10]))
+        return found
 
     def records(self, worker: int, condition: str = "", parameters: Sequence[Any] = ()) -> Iterator[Record]:
+        """The entries of `worker` in order; raises DamagedError at one that is damaged."""
         for row in self.rows(worker, condition, parameters):
+            yield self._record(worker, row)
+
+    def shown(self, worker: int) -> Iterator[Record]:
+        """All entries, a damaged one as what it is: for people to see where."""
+        for index, time, kind in self.read(
+            "SELECT idx, time, kind FROM entry WHERE worker = ? ORDER BY idx", (worker,)
+        ):
             try:
-                yield Record(row[0], row[1], entry_of(row[2:]))
-            except (KeyError, TypeError, ValueError) as error:
-                raise DamagedError(str(self.path), self.name_of(worker), row[0]) from error
+                yield from self.records(worker, "AND idx = ?", (index,))
+            except DamagedError:
+                yield Record(index, time, Damaged(kind))
+
+    def _record(self, worker: int, row: Any) -> Record:
+        try:
+            return Record(row[0], row[1], entry_of(row[2:10]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedError(str(self.path), self.name_of(worker), row[0]) from error
 
     def last_index(self, worker: int) -> int:
         return int(self.read_one("SELECT coalesce(max(idx), 0) FROM entry WHERE worker = ?", (worker,))[0])
@@ -114,14 +139,15 @@ class Store:
         payloads = []
         for index, time, entry in entries:
             kind, function, type_, request, response, begin, key, detail = entry.row()
-            texts = [function, request, response, detail]
+            texts = [request, response, detail]
             for position, text in enumerate(texts):
                 if text is not None and len(text) > INLINE_LIMIT:
                     digest = _hash(text)
                     payloads.append((worker, digest, text))
                     texts[position] = f"@{digest}"
-            function, request, response, detail = texts
-            crc = _checksum(texts)
+            request, response, detail = texts
+            checked = f"{function or ''}\0{request or ''}\0{response or ''}\0{detail or ''}"
+            crc = crc32(checked.encode("utf-8", "surrogatepass"))
             rows.append((worker, index, time, kind, function, type_, request, response, begin, key, detail, crc))
 
         def work(connection: sqlite3.Connection) -> None:
@@ -139,13 +165,6 @@ class Store:
         connection.execute("PRAGMA synchronous = FULL")
         return connection
 
-    def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-            self._readers.append(connection)
-        return connection
-
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
@@ -158,10 +177,6 @@ class Store:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _checksum(texts: Iterable[str | None]) -> int:
-    return zlib.crc32("\0".join([text or "" for text in texts]).encode("utf-8", "surrogatepass"))
 
 
 def _explanation(error: sqlite3.Error, path: Path) -> str:

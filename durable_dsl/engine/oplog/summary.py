@@ -7,14 +7,17 @@ revert are left out of everything. Entries that a jump has deleted still tell wh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.oplog.entries import HINTS, PROGRESS
 from durable_dsl.engine.oplog.log import Ends
 from durable_dsl.engine.oplog.regions import Regions
-from durable_dsl.engine.oplog.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from durable_dsl.engine.oplog.store import Store
 
 _STATUS = {
     "create": "idle",
@@ -33,10 +36,19 @@ _STATUS = {
     "end-atomic-region": "running",
     "log": "running",
 }
-#: idx, kind, function, begin, key, detail; the detail of output is left out, as there may be much of it
-_QUERY = (
-    "SELECT idx, kind, function, \"begin\", key, CASE kind WHEN 'log' THEN NULL ELSE detail END FROM entry"
-    " WHERE worker = ? ORDER BY idx"
+#: idx, kind, function, key, detail. There may be very many calls and pieces of output; of these only the last matters.
+_TELLING = (
+    "SELECT idx, kind, function, key, detail FROM entry WHERE worker = ?"
+    " AND kind NOT IN ('imported-function-invoked', 'log') ORDER BY idx"
+)
+_ALL = (
+    "SELECT idx, kind, function, key, CASE WHEN kind IN ('imported-function-invoked', 'log') THEN NULL ELSE detail END"
+    " FROM entry WHERE worker = ? ORDER BY idx"
+)
+_MANY = frozenset({"imported-function-invoked", "log"})
+_LAST_OF_MANY = (
+    "SELECT max(idx), kind, NULL, NULL, NULL FROM entry WHERE worker = ?"
+    " AND kind IN ('imported-function-invoked', 'log') GROUP BY kind"
 )
 
 
@@ -92,20 +104,23 @@ class Summary:
 
 
 def summarize(store: Store, worker: int) -> Summary:
-    return fold(store.read(_QUERY, (worker,)))
+    rows = store.read(_TELLING, (worker,))
+    if any(row[1] in {"jump", "revert"} for row in rows):  # the last call may be one that was deleted
+        return fold(store.read(_ALL, (worker,)))
+    return fold(sorted([*rows, *store.read(_LAST_OF_MANY, (worker,))]))
 
 
 def fold(rows: list[Any]) -> Summary:
-    """Fold rows of `_QUERY`'s form."""
+    """Fold rows of `_TELLING`'s form."""
     reverted = Regions(_regions(rows, "revert"))
     kept = [row for row in rows if row[0] not in reverted] if reverted else rows
     summary = Summary(reverted=reverted)
     snapshots: list[tuple[int, int]] = []
-    for index, kind, function, _begin, key, detail in kept:
+    for index, kind, function, key, detail in kept:
         status = _STATUS.get(kind)
         if status is not None:
             summary.status = status
-        if kind in {"imported-function-invoked", "log"}:
+        if kind in _MANY:
             continue
         members = json.loads(detail) if detail else {}
         if kind == "create":
@@ -157,7 +172,7 @@ def _regions(rows: Iterable[Any], kind: str) -> list[tuple[int, int]]:
     found = []
     for row in rows:
         if row[1] == kind:
-            members = json.loads(row[5])
+            members = json.loads(row[4])
             found.append((members["start"], members["end"]))
     return found
 

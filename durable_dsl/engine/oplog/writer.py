@@ -11,11 +11,13 @@ none, and ever more seldom where none came.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
 
 T = TypeVar("T")
 _SHARE = 0.6  # how much of the last flush's duration a writer waits for companions
@@ -113,7 +115,7 @@ class Writer:
     def _transact(self, group: list[_Ticket]) -> None:
         try:
             self._attempt(group)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that it belongs to
             if len(group) == 1:
                 group[0].error = error
                 return

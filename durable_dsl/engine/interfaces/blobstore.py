@@ -1,0 +1,133 @@
+"""wasi:blobstore: containers in the data directory, shared by all workers of it. Their objects: `blobstore_objects`.
+
+Reads are recorded. A write and its entry are in one transaction: neither is there without the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from durable_dsl.engine.durability import READ_REMOTE, WRITE_REMOTE
+from durable_dsl.engine.interfaces.interface import Interface
+from durable_dsl.engine.interfaces.stored_values import IncomingValue, OutgoingValue, ValueReader, ValueWriter
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from durable_dsl.engine.host import Host
+
+types = Interface("wasi:blobstore/types")
+blobstore = Interface("wasi:blobstore/blobstore")
+INTERFACES = (types, blobstore)
+
+Outcome = dict[str, Any]
+SECOND = 1_000_000_000
+_CREATED = "SELECT time FROM container WHERE name = ?"
+
+
+class Container:
+    """The resource `container`: its name, and when it was made (seconds since 1970)."""
+
+    resource_kind = "container"
+
+    def __init__(self, name: str, created: int) -> None:
+        self.name = name
+        self.created = created
+
+
+def missing(name: str) -> Outcome:
+    return {"err": f"there is no container {name!r}"}
+
+
+# Values
+
+
+@types.plain("[static]outgoing-value.new-outgoing-value")
+def new_outgoing_value(_host: Host) -> OutgoingValue:
+    return OutgoingValue()
+
+
+@types.plain("[method]outgoing-value.outgoing-value-write-body")
+def write_body(_host: Host, value: OutgoingValue) -> Outcome:
+    if value.stream_given:
+        return {"err": None}
+    value.stream_given = True
+    return {"ok": ValueWriter(value)}
+
+
+@types.plain("[method]incoming-value.incoming-value-consume-sync")
+def consume_sync(_host: Host, value: IncomingValue) -> Outcome:
+    return {"ok": value.content}
+
+
+@types.plain("[method]incoming-value.incoming-value-consume-async")
+def consume_async(_host: Host, value: IncomingValue) -> Outcome:
+    return {"ok": ValueReader(value)}
+
+
+@types.plain("[method]incoming-value.size")
+def size(_host: Host, value: IncomingValue) -> int:
+    return len(value.content)
+
+
+# Containers
+
+
+def _opened(_host: Host, stored: Outcome, name: str) -> Outcome:
+    return {"ok": Container(name, stored["ok"])} if "ok" in stored else stored
+
+
+@blobstore.durable(
+    "create-container",
+    WRITE_REMOTE,
+    "golem blobstore::blobstore::create_container",
+    finish=_opened,
+    transaction=True,
+)
+def create_container(host: Host, connection: sqlite3.Connection, name: str) -> Outcome:
+    """One that is there already is opened as it is."""
+    connection.execute("INSERT OR IGNORE INTO container VALUES (?, ?)", (name, host.clock.now()))
+    return {"ok": connection.execute(_CREATED, (name,)).fetchone()[0] // SECOND}
+
+
+@blobstore.durable("get-container", READ_REMOTE, "golem blobstore::blobstore::get_container", finish=_opened)
+def get_container(host: Host, name: str) -> Outcome:
+    row = host.log.store.read_one(_CREATED, (name,))
+    return missing(name) if row is None else {"ok": row[0] // SECOND}
+
+
+@blobstore.durable("delete-container", WRITE_REMOTE, "golem blobstore::blobstore::delete_container", transaction=True)
+def delete_container(_host: Host, connection: sqlite3.Connection, name: str) -> Outcome:
+    connection.execute("DELETE FROM object WHERE container = ?", (name,))
+    found = connection.execute("DELETE FROM container WHERE name = ?", (name,)).rowcount
+    return {"ok": None} if found else missing(name)
+
+
+@blobstore.durable("container-exists", READ_REMOTE, "golem blobstore::blobstore::container_exists")
+def container_exists(host: Host, name: str) -> Outcome:
+    return {"ok": host.log.store.read_one(_CREATED, (name,)) is not None}
+
+
+def _copy(host: Host, connection: sqlite3.Connection, source: Outcome, target: Outcome) -> Outcome:
+    if connection.execute(_CREATED, (target["container"],)).fetchone() is None:
+        return missing(target["container"])
+    found = connection.execute(
+        "INSERT OR REPLACE INTO object SELECT ?, ?, ?, data FROM object WHERE container = ? AND name = ?",
+        (target["container"], target["object"], host.clock.now(), source["container"], source["object"]),
+    ).rowcount
+    return {"ok": None} if found else {"err": f"there is no object {source['object']!r} in {source['container']!r}"}
+
+
+@blobstore.durable("copy-object", WRITE_REMOTE, "golem blobstore::blobstore::copy_object", transaction=True)
+def copy_object(host: Host, connection: sqlite3.Connection, source: Outcome, target: Outcome) -> Outcome:
+    return _copy(host, connection, source, target)
+
+
+@blobstore.durable("move-object", WRITE_REMOTE, "golem blobstore::blobstore::move_object", transaction=True)
+def move_object(host: Host, connection: sqlite3.Connection, source: Outcome, target: Outcome) -> Outcome:
+    outcome = _copy(host, connection, source, target)
+    if "ok" in outcome and source != target:
+        connection.execute(
+            "DELETE FROM object WHERE container = ? AND name = ?", (source["container"], source["object"])
+        )
+    return outcome

@@ -1,0 +1,108 @@
+"""A request that the guest has handed over: the batch that its steps belong to, and the exchange, if there is one.
+
+In replay there is none: the steps come from the oplog. A request of which nothing was seen is sent again when the
+worker goes live, or when a persist-nothing zone asks for its response.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from durable_dsl.engine.http_client import Exchange, Request
+from durable_dsl.engine.interfaces.poll import Pollable, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from durable_dsl.engine.batches import Batch
+    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.http_client_errors import ErrorCode
+
+LOST = "the connection was lost when the worker was restarted, and the request must not be sent again"
+REFUSED = "HTTP-request-denied"
+
+
+class Sending:
+    """One request. `summary` is what its steps are recorded with."""
+
+    def __init__(self, host: Host, batch: Batch, request: Request, summary: dict[str, str]) -> None:
+        self.batch = batch
+        self.summary = summary
+        self.exchange: Exchange | None = None
+        #: It was not allowed, and not sent.
+        self.refused = False
+        self._host = host
+        self._request = request
+        if batch.standing == "now":
+            self.start()
+        elif batch.standing == "repeat":
+            host.outstanding.defer(self)
+        elif request.body is not None:
+            request.body.discard()
+
+    @property
+    def repeated(self) -> bool:
+        """Whether it is sent for a second time: the guest may have been told that there is an answer."""
+        return self.batch.standing == "repeat"
+
+    @property
+    def failure(self) -> ErrorCode | None:
+        """Why there is no response to come, or to go on with; None where it comes, or may come."""
+        if self.exchange is not None:
+            return self.exchange.failure
+        return REFUSED if self.refused else "connection-terminated"
+
+    def start(self) -> None:
+        """Send it now, if that is allowed."""
+        host, request = self._host, self._request
+        engine = host.worker.engine
+        if engine.grants.allow_http(request.host, request.port):
+            self.exchange = Exchange(request, host.notify)
+            host.outstanding.opened(self.exchange)
+            return
+        self.refused = True
+        engine.tell_once(
+            f"refused: {request.method} {self.summary['uri']}\n"
+            f"  to allow it: durable-dsl run --allow-http {_written(request)}, or Engine.open(allow_http=[…])"
+        )
+        if request.body is not None:
+            request.body.discard()
+
+    def asked_for(self) -> None:
+        """The guest waits for its response: it goes out now, as it is."""
+        if self.exchange is None and self.repeated and not self.refused:
+            self._host.outstanding.withdraw(self)
+            self.start()
+        if self.exchange is not None:
+            self.exchange.release()
+
+    def close(self) -> None:
+        """Nobody wants its response any more."""
+        self._host.outstanding.withdraw(self)
+        if self.exchange is not None:
+            self.exchange.close()
+            self._host.outstanding.closed(self.exchange)
+
+
+class Arrival(Pollable):
+    """Ready when the response has come as far as somebody waits for, or will not."""
+
+    outside = True
+
+    def __init__(self, sending: Sending, arrived: Callable[[Exchange], bool]) -> None:
+        self._sending = sending
+        self._arrived = arrived
+
+    def ready(self, _host: Host) -> bool:
+        self._sending.asked_for()
+        exchange = self._sending.exchange
+        return exchange is None or self._arrived(exchange)
+
+    def wait(self, host: Host) -> None:
+        """Wait here; nothing of that is recorded."""
+        wait_for(host, [self])
+
+
+def _written(request: Request) -> str:
+    name = f"[{request.host}]" if ":" in request.host else request.host
+    return f"{name}:{request.port}"

@@ -1,0 +1,84 @@
+"""wasi:sockets/ip-name-lookup: for hosts that requests are allowed to; all others are `access-denied`.
+
+The whole answer is recorded.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING, Any
+
+from durable_dsl.engine.durability import READ_REMOTE
+from durable_dsl.engine.interfaces.interface import Interface
+from durable_dsl.engine.interfaces.poll import Pollable
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.interfaces.sockets import Network
+
+ip_name_lookup = Interface("wasi:sockets/ip-name-lookup")
+INTERFACES = (ip_name_lookup,)
+
+Outcome = dict[str, Any]
+_TEMPORARY = socket.EAI_AGAIN
+
+
+class Addresses:
+    """The resource `resolve-address-stream`."""
+
+    resource_kind = "resolve-address-stream"
+
+    def __init__(self, addresses: list[str]) -> None:
+        self._rest = list(reversed(addresses))
+
+    def next(self) -> Outcome | None:
+        return _wit_address(self._rest.pop()) if self._rest else None
+
+
+def _wit_address(text: str) -> Outcome:
+    address = ipaddress.ip_address(text)
+    packed = address.packed
+    if address.version == 4:
+        return {"ipv4": tuple(packed)}
+    return {"ipv6": tuple(int.from_bytes(packed[at : at + 2], "big") for at in range(0, 16, 2))}
+
+
+def _stream(_host: Host, stored: Outcome, *_: object) -> Outcome:
+    return {"ok": Addresses(stored["ok"])} if "ok" in stored else stored
+
+
+@ip_name_lookup.durable(
+    "resolve-addresses",
+    READ_REMOTE,
+    "sockets::ip_name_lookup::resolve_addresses",
+    request=lambda _network, name: name,
+    finish=_stream,
+)
+def resolve_addresses(host: Host, _network: Network, name: str) -> Outcome:
+    engine = host.worker.engine
+    wanted = name.lower()
+    if not any(grant.allows(wanted, grant.port or 0) for grant in engine.grants.http):
+        engine.tell_once(
+            f"refused: looking up {name}\n"
+            f"  to allow it: durable-dsl run --allow-http {name}, or Engine.open(allow_http=[…])"
+        )
+        return {"err": "access-denied"}
+    try:
+        found = socket.getaddrinfo(wanted, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        return {"err": "temporary-resolver-failure" if error.errno == _TEMPORARY else "name-unresolvable"}
+    except UnicodeError:
+        return {"err": "invalid-argument"}
+    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+    return {"ok": list(dict.fromkeys(addresses))}
+
+
+@ip_name_lookup.plain("[method]resolve-address-stream.subscribe")
+def subscribe(_host: Host, _addresses: Addresses) -> Pollable:
+    return Pollable()
+
+
+@ip_name_lookup.plain("[method]resolve-address-stream.resolve-next-address")
+def resolve_next_address(_host: Host, addresses: Addresses) -> Outcome:
+    return {"ok": addresses.next()}

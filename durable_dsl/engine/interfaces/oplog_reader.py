@@ -1,0 +1,117 @@
+"""golem:api/oplog: reading the oplogs of workers, page by page.
+
+Recorded is which entries a page had, not what they say: entries never change, and replay reads them again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from durable_dsl.engine.durability import READ_REMOTE, durable
+from durable_dsl.engine.interfaces.golem_ids import known_worker
+from durable_dsl.engine.interfaces.interface import Interface
+from durable_dsl.engine.interfaces.oplog_entries import EntryForm
+from durable_dsl.engine.oplog.view import as_json
+from durable_dsl.engine.signals import Failure
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.oplog.entries import Record
+    from durable_dsl.engine.worker import Worker
+
+oplog = Interface("golem:api/oplog")
+INTERFACES = (oplog,)
+
+_PAGE = 100
+_INVOKED = "exported-function-invoked"
+
+
+class Reader:
+    """The resources `get-oplog` and `search-oplog`: a worker, and the entry to go on with."""
+
+    def __init__(self, worker: dict[str, Any], start: int, words: list[str] | None) -> None:
+        self.resource_kind = "get-oplog" if words is None else "search-oplog"
+        self.worker = worker
+        self.next = start
+        self.words = words
+        #: Where it ends: the last entry when reading began, or who reads its own oplog would never come there.
+        self.end: int | None = None
+
+
+@oplog.plain("[constructor]get-oplog")
+def new_get_oplog(_host: Host, worker: dict[str, Any], start: int) -> Reader:
+    return Reader(worker, max(start, 1), None)
+
+
+@oplog.plain("[constructor]search-oplog")
+def new_search_oplog(_host: Host, worker: dict[str, Any], wanted: str) -> Reader:
+    """An entry is found if all words of the text are in it, in whatever case."""
+    return Reader(worker, 1, wanted.lower().split())
+
+
+def _worker(host: Host, reader: Reader) -> Worker:
+    return host.worker.engine.worker(known_worker(host, reader.worker).name)
+
+
+def _next_page(host: Host, reader: Reader) -> list[int]:
+    """The indices of the next page; none at the end."""
+    worker = _worker(host, reader)
+    if worker.id == host.worker.id:
+        host.log.commit()
+    if reader.end is None:
+        reader.end = host.log.store.last_index(worker.id)
+    records = host.log.store.records(worker.id, "AND idx BETWEEN ? AND ?", (reader.next, reader.end))
+    found = (record.index for record in records if _matches(record, reader.words))
+    return [index for index, _ in zip(found, range(_PAGE), strict=False)]
+
+
+def _matches(record: Record, words: list[str] | None) -> bool:
+    if words is None:
+        return True
+    text = json.dumps(as_json(record), ensure_ascii=False, default=str).lower()
+    return all(word in text for word in words)
+
+
+def _entries(host: Host, page: list[int], reader: Reader) -> list[tuple[int, dict[str, Any]]] | None:
+    if not page:
+        return None
+    reader.next = page[-1] + 1
+    worker = _worker(host, reader)
+    form = EntryForm(worker)
+    wanted = set(page)
+    invoked = _invoked_before(worker, page[0])
+    found = []
+    for record in worker.engine.store.records(worker.id, "AND idx BETWEEN ? AND ?", (page[0], page[-1])):
+        if record.kind == _INVOKED:
+            invoked = getattr(record.entry, "function", None)
+        if record.index in wanted:
+            found.append((record.index, form.of(record, invoked)))
+    if len(found) != len(page):
+        raise Failure(f"entries of worker {worker.name!r} that were read here are gone", "OplogGone")
+    return found
+
+
+def _invoked_before(worker: Worker, index: int) -> str | None:
+    row = worker.engine.store.read_one(
+        "SELECT function FROM entry WHERE worker = ? AND idx < ? AND kind = ? ORDER BY idx DESC LIMIT 1",
+        (worker.id, index, _INVOKED),
+    )
+    return None if row is None else row[0]
+
+
+def _only_entries(host: Host, page: list[int], reader: Reader) -> list[dict[str, Any]] | None:
+    found = _entries(host, page, reader)
+    return None if found is None else [entry for _, entry in found]
+
+
+def _asked(reader: Reader) -> list[Any]:
+    return [reader.worker["worker-name"], reader.next, *(reader.words or [])]
+
+
+oplog.functions["[method]get-oplog.get-next"] = durable(
+    _next_page, "golem::api::get-oplog::get-next", READ_REMOTE, request=_asked, finish=_only_entries
+)
+oplog.functions["[method]search-oplog.get-next"] = durable(
+    _next_page, "golem::api::search-oplog::get-next", READ_REMOTE, request=_asked, finish=_entries
+)

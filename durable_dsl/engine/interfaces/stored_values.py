@@ -1,0 +1,60 @@
+"""Values on their way into a store and out of it, for the key-value and the blob store: bytes in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from durable_dsl.engine.interfaces.streams import InputStream, OutputStream, StreamClosed
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.host import Host
+
+
+class OutgoingValue:
+    """The resource `outgoing-value`: what is written until it is stored."""
+
+    resource_kind = "outgoing-value"
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+        self.stream_given = False
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+
+class IncomingValue:
+    """The resource `incoming-value`: what was stored at the time it was asked for."""
+
+    resource_kind = "incoming-value"
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+
+class ValueWriter(OutputStream):
+    """Appends to a value."""
+
+    def __init__(self, value: OutgoingValue) -> None:
+        self._value = value
+
+    def write(self, _host: Host, data: bytes) -> None:
+        self._value.content += data
+
+
+class ValueReader(InputStream):
+    """Reads a value from its beginning."""
+
+    def __init__(self, value: IncomingValue) -> None:
+        self._content = value.content
+        self._at = 0
+
+    def read(self, _host: Host, length: int) -> bytes:
+        if length == 0:
+            return b""
+        data = self._content[self._at : self._at + length]
+        if not data:
+            raise StreamClosed
+        self._at += len(data)
+        return data

@@ -1,0 +1,25 @@
+"""From what a test names to a component: a `.wasm` file as it is, an app by building it, which is cached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+
+
+def component_of(component_or_app: str | os.PathLike[str]) -> Path:
+    """The component file. Raises FileNotFoundError, and `durable_codegen.faults.BuildFailed` with what is wrong."""
+    path = Path(component_or_app).absolute()
+    if not path.exists():
+        raise FileNotFoundError(f"there is no component or app {component_or_app}")
+    if path.suffix == ".wasm":
+        return path
+    from durable_codegen.build import build
+    from durable_codegen.config import resolve
+
+    settings = resolve({"app": str(path)})
+    output = settings.root / ".durable" / "crash" / f"{settings.name}.wasm"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    return build(resolve({"app": str(path), "output": str(output)})).output

@@ -1,0 +1,261 @@
+"""wasi:http: what goes wrong has its error code, is recorded, and nothing reaches what was not allowed."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from durable_dsl.engine.clock import SystemClock
+from durable_dsl.engine.errors import UsageError
+from durable_dsl.engine.oplog.view import as_json
+from tests.engine.http_guest import http_program
+from tests.engine.http_server import closed_port, serving
+from tests.engine.programs import Shown, opened, parsed, run_command, worker
+from tests.guests import guest
+
+CERTIFICATE = Path(__file__).parent / "self_signed.pem"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    allowed = ["127.0.0.1", "localhost", f"{'x' * 64}.test", "slow.test"]
+    with opened(tmp_path_factory.mktemp("http"), clock=SystemClock(), allow_http=allowed) as engine:
+        yield engine
+
+
+def failing(engine, url, text):
+    """The error code that the program ends with, and the worker."""
+    one = worker(engine, f"w{len(engine.workers())}")
+    source = f"try:\n    result = ({text})\nexcept Err as problem:\n    result = code(problem), str(problem.value)"
+    return one.invoke("run", http_program(url, source)), one
+
+
+@contextmanager
+def listening(answer):
+    """A server of one connection, which `answer(connection)` serves in a thread."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                answer(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/hangup", "ConnectionTerminated"),
+        ("/nonsense", "HttpProtocolError"),
+        ("/cut", "HttpResponseIncomplete"),
+    ],
+)
+def test_a_server_that_breaks_off(engine, server, path, expected):
+    """Before the response, in it, or with something else than a response."""
+    result, _ = failing(engine, server.url, f'fetch("get", URL + "{path}")')
+
+    assert result.startswith(f"('{expected}'")
+
+
+def test_a_port_that_nobody_listens_on(engine):
+    """The failure is a recorded step and ends the batch: it is the same in replay."""
+    port = closed_port()
+    result, one = failing(engine, f"http://127.0.0.1:{port}", 'fetch("get", URL)')
+
+    assert result.startswith("('ConnectionRefused'")
+    last = [as_json(record) for record in one.oplog()][-3:]
+    assert {"err": "connection-refused"} == last[0]["response"]
+    assert "end-remote-write" == last[1]["kind"]
+    one.simulate_crash()
+    assert "7" == one.invoke("run", "result = 7")
+
+
+def test_a_name_that_cannot_be(engine):
+    """A label of more than 63 characters needs no name server to be refused."""
+    result, _ = failing(engine, f"http://{'x' * 64}.test", 'fetch("get", URL)')
+
+    assert result.startswith("('DnsError'")
+
+
+def test_looking_a_name_up_counts_for_the_connect_timeout(engine, monkeypatch):
+    """The system's look-up cannot be interrupted; the request does not wait for it."""
+    original = socket.getaddrinfo
+
+    def slow(host, *arguments, **options):
+        if host == "slow.test" and not options.get("flags"):
+            time.sleep(1)
+        return original(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+
+    assert "DnsTimeout" == timed(engine, "http://slow.test", "/", {"connect": 50})
+
+
+def timed(engine, url, path, phases):
+    one = worker(engine, f"w{len(engine.workers())}")
+    source = f"""
+        options = http.RequestOptions()
+        for phase, milliseconds in {phases!r}.items():
+            getattr(options, f"set_{{phase}}_timeout")(milliseconds * 1_000_000)
+        try:
+            result = fetch("get", URL + {path!r}, options=options)
+        except Err as problem:
+            result = code(problem)
+    """
+    return one.invoke("run", http_program(url, source))
+
+
+def test_timeouts_of_each_phase(engine, server):
+    """Until the first byte, and between bytes; who keeps within them is served."""
+    assert "ConnectionReadTimeout" == timed(engine, server.url, "/slow/1", {"first_byte": 50})
+    assert "ConnectionReadTimeout" == timed(engine, server.url, "/dripping/1", {"between_bytes": 50})
+    assert "(200, b'slow')" == timed(engine, server.url, "/slow/0.1", {"first_byte": 5000, "between_bytes": 50})
+
+
+def test_connecting_ends_with_the_greeting(engine):
+    """A server that accepts and says nothing is not connected to where TLS is wanted."""
+    with listening(lambda connection: connection.recv(1) and time.sleep(1)) as authority:
+        assert "ConnectionTimeout" == timed(engine, f"https://{authority}", "/", {"connect": 50})
+
+
+def test_plain_text_where_tls_is_wanted(engine, server):
+    """Told from a bad certificate."""
+    result, _ = failing(engine, f"https://{server.authority}", 'fetch("get", URL)')
+
+    assert result.startswith("('TlsProtocolError'")
+
+
+@pytest.fixture
+def secure():
+    """An HTTPS server with a certificate that nobody vouches for."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    with serving() as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        yield f"https://localhost:{server.server_port}", server
+
+
+def test_a_certificate_that_nobody_vouches_for(engine, secure):
+    """Nothing is sent to such a server."""
+    url, server = secure
+    result, _ = failing(engine, url, 'fetch("get", URL + "/echo")')
+
+    assert result.startswith("('TlsCertificateError'")
+    assert not server.requests
+
+
+def test_a_trusted_certificate(engine, secure, monkeypatch):
+    """What the machine trusts is what the standard environment variables say."""
+    url, server = secure
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    result, _ = failing(engine, url, 'fetch("post", URL + "/echo", bytes(300000))[1] == bytes(300000)')
+
+    assert "True" == result
+    assert 1 == server.requests["POST /echo"]
+
+
+def test_a_certificate_for_another_name(tmp_path, secure, monkeypatch):
+    """Vouched for, but not for this host."""
+    _, server = secure
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_, original=socket.getaddrinfo, **__: original(*server.server_address)
+    )
+    with opened(tmp_path, clock=SystemClock(), allow_http=["other.test"]) as engine:
+        result, _ = failing(engine, f"https://other.test:{server.server_port}", 'fetch("get", URL)')
+
+    assert result.startswith("('TlsCertificateError'")
+
+
+def test_nothing_is_allowed_by_default(tmp_path, server):
+    """The guest gets an error, the server nothing, and the user is told once what would allow it."""
+    shown = Shown()
+    before = sum(server.requests.values())
+    with opened(tmp_path, clock=SystemClock(), output=shown) as engine:
+        first, _ = failing(engine, server.url, 'fetch("get", URL + "/echo")')
+        second, one = failing(engine, server.url, 'fetch("get", URL + "/echo")')
+
+        assert first.startswith("('HttpRequestDenied'")
+        assert first == second
+        assert "end-remote-write" == one.oplog()[-2].kind
+    assert before == sum(server.requests.values())
+    assert 1 == shown.text.count(f"--allow-http {server.authority}")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "reached"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.1:{port}", True),
+        ("127.0.0.1:1", False),
+        ("localhost", False),
+        ("*.0.0.1", True),
+        ("*", True),
+    ],
+)
+def test_what_is_allowed(tmp_path, server, allowed, reached):
+    """A host, with or without its port; names are compared as the guest writes them."""
+    with opened(tmp_path, clock=SystemClock(), allow_http=[allowed.format(port=server.server_port)]) as engine:
+        result, _ = failing(engine, server.url, 'fetch("get", URL + "/echo")')
+
+    assert reached == result.startswith("(200")
+
+
+@pytest.mark.parametrize("text", ["http://host", "host:99999", ""])
+def test_what_cannot_be_allowed(tmp_path, text):
+    """Refused when the engine is opened."""
+    with pytest.raises(UsageError):
+        opened(tmp_path, allow_http=[text])
+
+
+def test_the_command_line_allows(tmp_path, server):
+    """`--allow-http` may be repeated; without it the result is the error, and stderr names the flag."""
+    source = http_program(
+        server.url, 'try:\n    result = fetch("get", URL + "/echo")\nexcept Err as p:\n    result = code(p)'
+    )
+    refused = run_command(tmp_path / "a", "run", str(guest("script")), "run", source, "--json")
+    allowed = run_command(
+        tmp_path / "b", "run", str(guest("script")), "run", source, "--json", "--allow-http", "example.com",
+        "--allow-http", server.authority,
+    )  # fmt: skip
+
+    assert "HttpRequestDenied" == parsed(refused)["result"]
+    assert f"--allow-http {server.authority}" in refused.stderr
+    assert "(200, b'')" == parsed(allowed)["result"]
+
+
+def test_requests_that_are_wrong_in_themselves(engine):
+    """Told by `handle`, recorded nowhere."""
+    one = worker(engine, f"w{len(engine.workers())}")
+    text = """
+        def refused(change):
+            request = made("get", "http://host/")
+            change(request)
+            try:
+                outgoing_handler.handle(request, None)
+            except Err as problem:
+                return code(problem)
+        result = [
+            refused(lambda request: request.set_authority(None)),
+            refused(lambda request: request.set_scheme(http.Scheme_Other("ftp"))),
+            refused(lambda request: request.set_method(http.Method_Connect())),
+        ]
+    """
+    found = one.invoke("run", http_program("http://host", text))
+
+    assert "['HttpRequestUriInvalid', 'HttpProtocolError', 'HttpRequestMethodInvalid']" == found
+    assert not any(record.kind == "begin-remote-write" for record in one.oplog())

@@ -1,0 +1,158 @@
+"""golem:api/oplog: a worker reads oplogs, its own or others'."""
+
+from __future__ import annotations
+
+import pytest
+
+from durable_dsl.engine.errors import InvocationError
+from durable_dsl.engine.interfaces.golem_ids import uuid_record
+from tests.engine.programs import opened, program, worker
+from tests.guests import guest
+
+PRELUDE = """
+def of(name):
+    high, low = COMPONENTS[name]
+    return host.WorkerId(host.ComponentId(host.Uuid(high, low)), name)
+
+def pages(cursor):
+    while (page := cursor.get_next()) is not None:
+        yield page
+
+def kind(entry):
+    return type(entry).__name__.removeprefix("OplogEntry_")
+
+def shown(answer):
+    return [(type(node).__name__.removeprefix("WitNode_"), node.value) for node in answer.nodes]
+
+def only(name, wanted):
+    return [entry.value for page in pages(oplog.GetOplog(of(name), 1)) for entry in page if kind(entry) == wanted]
+"""
+
+
+@pytest.fixture
+def engine(tmp_path):
+    with opened(tmp_path) as engine:
+        yield engine
+
+
+def read(engine, text, name="reader"):
+    components = {
+        one.name: tuple(uuid_record(one.component_id).values())
+        for one in [engine.worker(name, reader(engine)), *engine.workers()]
+    }
+    source = f"COMPONENTS = {components!r}\n{PRELUDE}\n{program(text)}"
+    return engine.worker(name).invoke("run", source)
+
+
+def reader(engine):
+    return engine.load(guest("reader"))
+
+
+def test_all_kinds_of_entries(engine):
+    """In order, one for each index; what has no kind there has the one that means the same."""
+    one = worker(engine)
+    with pytest.raises(InvocationError):
+        one.invoke(
+            "run",
+            program("""
+                host.set_retry_policy(host.RetryPolicy(max_attempts=0, min_delay=1, max_delay=2, multiplier=1.0))
+                print("hello")
+                begin = host.mark_begin_operation()
+                host.mark_end_operation(begin)
+                marker = host.get_oplog_index()
+                if host.get_oplog_index() < marker + 3:
+                    host.set_oplog_index(marker)
+                host.set_idempotence_mode(False)
+                host.generate_idempotency_key()
+                raise ValueError("no good")
+            """),
+        )
+    one.revert(to=one.oplog_index - 1)
+    found = read(
+        engine, 'result = " ".join(kind(entry) for page in pages(oplog.GetOplog(of("w"), 1)) for entry in page)'
+    )
+
+    names = {"revert": "jump"}
+    expected = [names.get(record.kind, record.kind).title().replace("-", "") for record in one.oplog()]
+    assert expected == found.split()
+
+
+def test_what_entries_say(engine):
+    """Arguments and results as values of their types, calls of the host as they are in the oplog."""
+    one = engine.worker("s", engine.load(guest("shop")))
+    order = {
+        "id": "1", "lines": [{"sku": "a", "quantity": 2}], "speed": "fast", "payment": {"card": "4711"},
+        "extras": ["gift"], "note": None,
+    }  # fmt: skip
+    one.invoke("place", order)
+    text = """
+        invoked, = only("s", "ExportedFunctionInvoked")
+        completed, = only("s", "ExportedFunctionCompleted")
+        created, = only("s", "Create")
+        key = [call for call in only("s", "ImportedFunctionInvoked") if "idempotency" in call.function_name][0]
+        log, *_ = only("s", "Log")
+        result = (
+            invoked.function_name, [name for name, _ in shown(invoked.request[0])], shown(completed.response)[0],
+            created.component_version, created.component_size > 10**7, created.worker_id.worker_name,
+            type(key.wrapped_function_type).__name__, shown(key.response)[0][0], shown(key.request),
+            (log.level.name, log.message), log.timestamp.seconds > 10**9,
+        )
+    """
+    expected = (
+        "('test:shop/orders@1.0.0#place', ['RecordValue', 'PrimString', 'ListValue', 'RecordValue', 'PrimString', "
+        "'PrimU32', 'EnumValue', 'VariantValue', 'PrimString', 'FlagsValue', 'OptionValue'], ('TupleValue', [1]), "
+        "0, True, 's', 'WrappedFunctionType_WriteRemote', 'PrimString', [('OptionValue', None)], "
+        "('STDOUT', 'placing 1'), True)"
+    )
+    assert expected == read(engine, text)
+
+
+def test_page_by_page_from_an_index(engine):
+    """A hundred at a time."""
+    one = worker(engine)
+    one.invoke("run", "for _ in range(250): random.get_random_u64()")
+    last = one.oplog_index
+    found = read(engine, 'result = [len(page) for page in pages(oplog.GetOplog(of("w"), 11))]')
+
+    assert str([100, 100, last - 10 - 200]) == found
+
+
+def test_searching(engine):
+    """Entries in which all words are, with their indices."""
+    one = worker(engine)
+    one.invoke("run", "print('a red house'); print('a Red boat'); print('a blue boat')")
+    text = """
+        result = [
+            (index, entry.value.message) for page in pages(oplog.SearchOplog(of("w"), "boat rEd stdout"))
+            for index, entry in page if kind(entry) == "Log"
+        ]
+    """
+    index = next(record.index for record in one.oplog() if "Red" in getattr(record.entry, "message", ""))
+    assert str([(index, "a Red boat")]) == read(engine, text)
+
+
+def test_a_worker_reads_its_own(engine, tmp_path):
+    """Up to where it began to read, with what was not on disk yet; replay reads the same."""
+    text = """
+        marker = host.get_oplog_index()
+        seen = [entry for page in pages(oplog.GetOplog(of("reader"), 1)) for entry in page]
+        host.generate_idempotency_key()
+        result = len(seen) - marker, kind(seen[-1])
+    """
+    first = read(engine, text)
+    assert "(0, 'NoOp')" == first
+    engine.close()
+    with opened(tmp_path) as again:
+        again.worker("reader").resume()
+        assert "idle" == again.worker("reader").status
+
+
+def test_a_worker_that_is_not_there(engine):
+    """The attempt fails."""
+    engine.worker("reader", reader(engine)).invoke("run", "")
+    text = """
+        high, low = COMPONENTS["reader"]
+        oplog.GetOplog(host.WorkerId(host.ComponentId(host.Uuid(high, low)), "nobody"), 1).get_next()
+    """
+    with pytest.raises(InvocationError, match="there is no worker 'nobody'"):
+        read(engine, text)
