@@ -16,6 +16,7 @@ install: .venv/installed
 		{ echo "durable-dsl needs Python 3.11 or newer; say which with make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m compileall -q durable_dsl codegen
 	@touch $@
 
 demo: install ## pay over HTTP, kill the engine in the middle, see the order complete

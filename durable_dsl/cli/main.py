@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import argcomplete
 
         argcomplete.autocomplete(parser)
-    namespace = parser.parse_args(words)
+    namespace = _parse(parser, words)
     if namespace.verb is None:
         parser.print_help(sys.stderr)
         return console.USAGE
@@ -56,6 +56,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return console.FAULT
     return status
+
+
+def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse `words`; a verb's list of arguments may go on after options, which argparse alone refuses."""
+    namespace, rest = parser.parse_known_args(words)
+    if rest:
+        listed = getattr(namespace, "arguments", None)
+        if not isinstance(listed, list) or any(word.startswith("-") and not _is_number(word) for word in rest):
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        listed += rest
+    return namespace
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _wanted(words: Sequence[str]) -> list[str]:

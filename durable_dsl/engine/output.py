@@ -1,7 +1,8 @@
 """What the guest writes on stdout and stderr: recorded, shown once, a failure's traceback kept back.
 
-Shown as it comes, but for text that may be the traceback of the failure that ends the attempt: from its first line on
-it is held until the guest goes on (then it was only output) or the attempt ends (then the error shows it, once).
+Recorded and shown as it comes, but for text that may be the traceback of the failure that ends the attempt: from its
+first line on it is held until the guest goes on (then it was only output) or the attempt ends (then the error has it,
+once, in the oplog as well as for people).
 
 Nothing is shown or recorded in replay. What stands in the oplog after the last replayed entry is about to be written
 again and is left out once, piece by piece.
@@ -29,6 +30,7 @@ class GuestOutput:
 
     def __init__(self, log: Oplog, sink: Sink) -> None:
         self.live = False
+        self._host: Host | None = None
         self._log = log
         self._sink = sink
         self._seen: list[tuple[str, str, str]] = []
@@ -49,8 +51,16 @@ class GuestOutput:
             del self._stderr[:-_KEPT]
         if not self.live:
             return
-        if self.record(host, level, "", data.decode("utf-8", "replace")):
-            self._show(level, data)
+        self._host = host
+        if level != "stderr":
+            self.release()
+            self._emit(level, data)
+            return
+        passed = self._pass(data)
+        if self._held:
+            self._log.on_progress = self.progress
+        if passed:
+            self._emit("stderr", passed)
 
     def record(self, host: Host, level: str, context: str, message: str) -> bool:
         """Record a piece of output; False if it was recorded, and shown, in an earlier attempt."""
@@ -76,14 +86,14 @@ class GuestOutput:
             self._log.on_progress = None
 
     def release(self) -> None:
-        """Show what was held."""
+        """What was held is output: record and show it."""
         held, self._held = bytes(self._held), bytearray()
         self._holding = False
         self._line = held.rpartition(b"\n")[2]
         if not self._seen:
             self._log.on_progress = None
         if held:
-            self._sink("stderr", held)
+            self._emit("stderr", held)
 
     def begin_attempt(self) -> None:
         self._stderr.clear()
@@ -96,15 +106,18 @@ class GuestOutput:
         return self._stderr.decode("utf-8", "replace"), held.decode("utf-8", "replace")
 
     def show(self, text: str) -> None:
-        """Show what was held and did not belong to the failure."""
-        self._sink("stderr", text.encode())
+        """What was held and did not belong to the failure is output."""
+        self._emit("stderr", text.encode())
 
-    def _show(self, level: str, data: bytes) -> None:
-        if level != "stderr":
-            self.release()
+    def _emit(self, level: str, data: bytes) -> None:
+        """Record a piece and show it, unless an earlier attempt did."""
+        assert self._host is not None, "only what the guest wrote is shown"
+        if self.record(self._host, level, "", data.decode("utf-8", "replace")):
             self._sink(level, data)
-            return
-        shown = bytearray()
+
+    def _pass(self, data: bytes) -> bytes:
+        """The part of `data` that is output for certain; the rest is held."""
+        passed = bytearray()
         for piece in data.splitlines(keepends=True):
             self._line += piece
             line = self._line.decode("utf-8", "replace").rstrip("\r\n")
@@ -113,11 +126,8 @@ class GuestOutput:
                 self._holding = self._holding or begins_failure(line)
                 self._held += piece
             else:
-                shown += self._held + piece
+                passed += self._held + piece
                 self._held.clear()
             if whole:
                 self._line = b""
-        if self._held:
-            self._log.on_progress = self.progress
-        if shown:
-            self._sink("stderr", bytes(shown))
+        return bytes(passed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ def component_of(component_or_app: str | os.PathLike[str]) -> Path:
     from durable_codegen.config import resolve
 
     settings = resolve({"app": str(path)})
-    output = settings.root / ".durable" / "crash" / f"{settings.name}.wasm"
+    place = hashlib.sha256(str(settings.app.path).encode()).hexdigest()[:12]  # two apps may have one name
+    output = settings.root / ".durable" / "crash" / f"{settings.name}-{place}.wasm"
     output.parent.mkdir(parents=True, exist_ok=True)
     return build(resolve({"app": str(path), "output": str(output)})).output
