@@ -59,7 +59,7 @@ def test_arguments_may_follow_options(tmp_path):
 
     assert (0, "2") == (done.returncode, done.stdout.strip()), done.stderr
     assert 1 == negative.returncode
-    assert "expected list<line>" in negative.stderr
+    assert "list<line>, got -5" in negative.stderr
 
 
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path):
