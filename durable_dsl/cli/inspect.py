@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,10 +60,19 @@ def _facts(path: Path) -> dict[str, Any]:
 def _region(region: dict[str, Any]) -> dict[str, Any]:
     return {
         "kind": region["kind"],
+        "word": region.get("word", region["kind"]),
         "file": region.get("file"),
         "line": region.get("line"),
         "arguments": region.get("arguments", {}),
     }
+
+
+def _mark(region: dict[str, Any]) -> str:
+    """The mark about as one writes it."""
+    said = [f"{name}={json.dumps(value)}" for name, value in region["arguments"].items() if value is not None]
+    if region["kind"] == "idempotence":
+        said = []
+    return f"@{region['word']}({', '.join(said)})" if said else f"@{region['word']}"
 
 
 def _text(facts: dict[str, Any]) -> str:
@@ -71,7 +81,5 @@ def _text(facts: dict[str, Any]) -> str:
         interface, _, _function = export["name"].rpartition("#")
         where = f"{interface}#" if interface else ""
         lines.append(f"  {where}{export['signature']}")
-        for region in export["regions"]:
-            said = ", ".join(f"{name}={value}" for name, value in region["arguments"].items())
-            lines.append(f"      @{region['kind']}({said})  {region['file']}:{region['line']}")
+        lines += [f"      {_mark(region)}  {region['file']}:{region['line']}" for region in export["regions"]]
     return "\n".join([*lines, "", "imports", *(f"  {name}" for name in facts["imports"])])

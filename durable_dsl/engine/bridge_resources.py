@@ -21,6 +21,7 @@ class Handles:
     """The handles of one instance. The generated conversions call it with the address of a component value."""
 
     __slots__ = (
+        "_borrowed",
         "_cell",
         "_cell_address",
         "_context",
@@ -44,6 +45,7 @@ class Handles:
         self._next_guest = 0
         #: During the lowering of a call's arguments: guest resources given away, and reps lent for the call.
         self._given: list[int] = []
+        self._borrowed: list[int] = []
         self._lent: list[int] = []
 
     # Host resources
@@ -78,10 +80,9 @@ class Handles:
         reason = self.why_not(value, resource)
         if reason:
             raise ValueError(reason)
-        if own:
-            if value.id in self._given:
-                raise ValueFault(f"{value.name} {value.id}", "is given away twice")
-            self._given.append(value.id)
+        if value.id in self._given or (own and value.id in self._borrowed):
+            raise ValueFault(f"{value.name} {value.id}", "is given away by this call and cannot be in it a second time")
+        (self._given if own else self._borrowed).append(value.id)
         ffi.U64[word + 1] = ffi.clone_any(self._guests[value.id][0])
         ffi.U64[word] = ffi.RESOURCE
 
@@ -104,6 +105,7 @@ class Handles:
         for rep in self._lent:
             del self.objects[rep]
         self._given.clear()
+        self._borrowed.clear()
         self._lent.clear()
 
     def release(self, value: GuestResource) -> int:
