@@ -67,6 +67,9 @@ def asked_of(method: str, url: str, **options: Unpack[Options]) -> Asked:
     body = _body(options, headers)
     if "idempotency_key" in options:
         _default(headers, "idempotency-key", str(options["idempotency_key"]))
+    if body:
+        # Known beforehand, so nothing needs to be sent in chunks, which some servers do not take.
+        _default(headers, "content-length", str(len(body)))
     query = "&".join(filter(None, (parts.query, urlencode(options.get("params", {}), doseq=True))))
     return Asked(
         method=method.upper(),

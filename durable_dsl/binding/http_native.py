@@ -58,8 +58,6 @@ def send(asked: Asked) -> _Answer:
         connection.putheader("host", asked.authority)
         for name, value in asked.headers:
             connection.putheader(name, value)
-        if asked.body:
-            connection.putheader("content-length", str(len(asked.body)))
         connection.endheaders(asked.body or None)
         return _Answer(asked, connection)
     except (OSError, http.client.HTTPException) as error:
