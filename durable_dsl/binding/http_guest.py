@@ -16,6 +16,8 @@ from durable_dsl.errors import HttpConnectionError, HttpDenied, HttpError, HttpT
 from durable_dsl.results import Err
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from durable_dsl.binding.http_exchange import Asked
 
 #: Bytes read at a time, and the most that is written at once (wasi:io promises that a stream takes 4096).
@@ -109,31 +111,28 @@ class _Answer:
 
 def send(asked: Asked) -> _Answer:
     """Send `asked` and block until the head of the response has arrived."""
-    future = _started(asked)
-    answer = _Answer(asked, future)
+    exchange = _exchange(asked, _block)
     try:
-        while (result := future.get()) is None:
-            pollable = future.subscribe()
-            try:
-                pollable.block()
-            finally:
-                _drop(pollable)
-        answer.open(_response(asked, result))
-    except BaseException:
-        answer.close()
-        raise
-    return answer
+        exchange.send(None)
+    except StopIteration as done:
+        answer: _Answer = done.value
+        return answer
+    raise AssertionError("an exchange that blocks never suspends")
 
 
 async def send_async(asked: Asked) -> _Answer:
     """The same; other tasks run meanwhile."""
+    return await _exchange(asked, lambda pollable: _loop().wait_for(pollable))
+
+
+async def _exchange(asked: Asked, wait: Callable[[Any], Awaitable[None]]) -> _Answer:
     future = _started(asked)
     answer = _Answer(asked, future)
     try:
         while (result := future.get()) is None:
             pollable = future.subscribe()
             try:
-                await _loop().wait_for(pollable)
+                await wait(pollable)
             finally:
                 _drop(pollable)
         answer.open(_response(asked, result))
@@ -141,6 +140,10 @@ async def send_async(asked: Asked) -> _Answer:
         answer.close()
         raise
     return answer
+
+
+async def _block(pollable: Any) -> None:
+    pollable.block()
 
 
 def _started(asked: Asked) -> Any:
