@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli.console import FAULT, GUEST_FAILED, CommandError, is_terminal
@@ -16,7 +18,6 @@ from durable_dsl.cli.console import FAULT, GUEST_FAILED, CommandError, is_termin
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
-    from pathlib import Path
 
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.errors import InvocationError
@@ -52,7 +53,7 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--max-memory", metavar="SIZE", type=size, help="most memory of an instance, as 256M")
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=float, help="longest time of an invocation (slows guests by a fifth)"
+        "--timeout", metavar="SECONDS", type=seconds, help="longest time of an invocation (slows guests by a fifth)"
     )
 
 
@@ -99,6 +100,27 @@ def size(text: str) -> int:
     if found is None:
         raise argparse.ArgumentTypeError(f"expected a size such as 256M, got {text!r}")
     return int(found[1]) * _UNITS[found[2].upper()]
+
+
+def seconds(text: str) -> float:
+    """A time limit: more than nothing."""
+    import argparse
+
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = 0.0
+    if not 0 < limit <= threading.TIMEOUT_MAX:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text!r}")
+    return limit
+
+
+def existing(component: str) -> Path:
+    """The path of a component file that is there."""
+    path = Path(component)
+    if not path.is_file():
+        raise CommandError(f"there is no file {component}")
+    return path
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:

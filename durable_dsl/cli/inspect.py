@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli import console
-from durable_dsl.cli.data import add_json_option, compiling
+from durable_dsl.cli.data import add_json_option, compiling, existing
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,11 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from durable_dsl.engine.errors import EngineError
 
-    path = Path(arguments.component)
-    if not path.is_file():
-        raise console.CommandError(f"there is no file {arguments.component}")
     try:
-        facts = _facts(path)
+        facts = _facts(existing(arguments.component))
     except EngineError as error:
         raise console.CommandError(str(error)) from error
     if arguments.json:

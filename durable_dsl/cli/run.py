@@ -16,6 +16,7 @@ from durable_dsl.cli.data import (
     add_data_option,
     add_guest_options,
     add_json_option,
+    existing,
     guest_options,
     invocation_failed,
     opened,
@@ -74,10 +75,7 @@ def _prepare(engine: Engine, arguments: argparse.Namespace) -> tuple[Worker, Exp
     """Everything that can be wrong with the request is found here, before anything is written."""
     from durable_dsl.engine.json_form import arguments as parsed
 
-    path = Path(arguments.component)
-    if not path.is_file():
-        raise console.CommandError(f"there is no file {arguments.component}")
-    component = engine.load(path)
+    component = engine.load(existing(arguments.component))
     export = component.resolve(arguments.export)
     values = parsed(arguments.arguments, export, _read)
     if arguments.fresh and arguments.worker is not None:
@@ -89,13 +87,14 @@ def _prepare(engine: Engine, arguments: argparse.Namespace) -> tuple[Worker, Exp
 
 
 def _invoke(worker: Worker, export: Export, values: list[object], arguments: argparse.Namespace) -> int:
+    from durable_dsl.engine.elsewhere import begun_or_joined
     from durable_dsl.engine.errors import InvocationError
     from durable_dsl.engine.json_form import result_json
 
     key = arguments.idempotency_key or str(uuid.uuid4())
     about = {"worker": worker.name, "idempotency_key": key}
     try:
-        value = worker.begin(export, values, idempotency_key=key).wait()
+        value = begun_or_joined(worker, key, lambda: worker.begin(export, values, idempotency_key=key)).wait()
     except InvocationError as error:
         if arguments.json:
             console.print_json(
@@ -130,12 +129,15 @@ def _compact(value: object) -> str:
 
 def _read(name: str) -> str:
     """The text that an argument names: `-` is stdin."""
-    if name == "-":
-        return sys.stdin.read()
     try:
+        if name == "-":
+            return sys.stdin.read()
         return Path(name).read_text(encoding="utf-8")
     except OSError as error:
         raise console.CommandError(f"cannot read {name}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        what = "stdin" if name == "-" else name
+        raise console.CommandError(f"{what} is not UTF-8 text, which JSON is", "pass bytes as base64") from error
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_dsl.cli import console
-from durable_dsl.cli.data import add_data_option, add_guest_options, add_json_option, guest_options, opened
+from durable_dsl.cli.data import add_data_option, add_guest_options, add_json_option, existing, guest_options, opened
 
 if TYPE_CHECKING:
     import argparse
@@ -162,7 +162,7 @@ def _complete_promise(engine: Engine, arguments: argparse.Namespace) -> int:
 
 def _update(engine: Engine, arguments: argparse.Namespace) -> int:
     worker = engine.worker(arguments.name)
-    component = engine.load(arguments.component)
+    component = engine.load(existing(arguments.component))
     if component.name != worker.component:
         raise console.CommandError(
             f"worker {worker.name!r} belongs to component {worker.component!r}, the file is {component.name!r}"
@@ -172,9 +172,14 @@ def _update(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _fork(engine: Engine, arguments: argparse.Namespace) -> int:
+    from durable_dsl.engine.turns import OVER
+
     forked = engine.worker(arguments.name).fork(arguments.new_name, arguments.at)
+    said = f"forked from {arguments.name}"
+    if forked.status in OVER:
+        return _told(forked, arguments, said)
     forked.resume()
-    return _after_running(forked, arguments, f"forked from {arguments.name}")
+    return _after_running(forked, arguments, said)
 
 
 def _revert(engine: Engine, arguments: argparse.Namespace) -> int:

@@ -59,6 +59,8 @@ class Engine:
         output: Sink,
         while_compiling: Progress | None,
     ) -> None:
+        if timeout is not None and not 0 < timeout <= threading.TIMEOUT_MAX:
+            raise UsageError(f"a time limit of {timeout} s", "give a number of seconds above 0")
         self.data = data
         self.grants = grants
         self.env = dict(env)
@@ -80,7 +82,8 @@ class Engine:
         try:
             data.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(str(data), error.strerror or str(error)) from error
+            reason = "is a file, not a directory" if data.is_file() else error.strerror or str(error)
+            raise StoreError(str(data), reason) from error
         self.store = Store(data)
         self.catalogue = Catalogue(self.store, data)
         #: Which worker waits for a call of which.
@@ -250,11 +253,6 @@ class Engine:
         worker = None if row is None else self._worker_of(row)
         if worker is not None and not worker.wake() and worker.status == "suspended":
             worker.resume_in_background()
-
-    def running(self, worker: int) -> Worker | None:
-        """The worker with this id, if a thread of this process is in it."""
-        found = self._workers.get(worker)
-        return found if found is not None and found.running else None
 
     def opened_workers(self) -> list[Worker]:
         """Those that this process has had to do with."""

@@ -27,7 +27,7 @@ from durable_dsl.engine.oplog.entries import (
     ExportedFunctionCompleted,
     ImportedFunctionInvoked,
 )
-from durable_dsl.engine.signals import Fatal
+from durable_dsl.engine.signals import UnfinishedWrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,11 +112,7 @@ def _standing(host: Host, row: ReplayRow, is_all: Callable[[str], bool]) -> Stan
         return "answered"
     if not host.idempotent:
         host.cursor.go_live()
-        raise Fatal(
-            f"{row[3]} {row[5]} (oplog entry {begin}) was begun with idempotence mode off, and whether it was done is "
-            "not known: it is not sent again",
-            "NonIdempotentWriteUnfinished",
-        )
+        raise UnfinishedWrite(f"{row[3]} {row[5]}", begin)
     rows = host.cursor.following(_EFFECTS)
     steps = [one[6] for one in rows if _is_step(one, begin)]
     if steps and is_all(steps[-1] or ""):

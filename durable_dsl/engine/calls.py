@@ -19,10 +19,9 @@ from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, U
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.session import result_of
 from durable_dsl.engine.signals import Closing
+from durable_dsl.engine.watcher import request_release
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.component import Export
     from durable_dsl.engine.host import Host
@@ -132,21 +131,12 @@ class Call:
             now = self._host.clock.now()
             if now - self._asked_at >= _ASKS_AGAIN:
                 self._asked_at = now
-                _ask_for(self._callee)
+                request_release(self._callee.engine, self._callee.id)
             return
         except (InvocationError, UsageError) as refused:
             self._refused = refused
             return
         self._job.when_done(self._host.notify)
-
-
-def _ask_for(worker: Worker) -> None:
-    """Ask the process that holds an idle worker to let it go."""
-
-    def work(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT OR IGNORE INTO control VALUES (?, 'release')", (worker.id,))
-
-    worker.engine.store.transaction(work)
 
 
 class Waiting:
@@ -177,7 +167,7 @@ def run_queue(worker: Worker) -> None:
     try:
         worker.look_at_queue()
     except LeaseError:
-        _ask_for(worker)
+        request_release(worker.engine, worker.id)
         threading.Thread(
             target=_keep_trying, args=(worker,), name=f"durable-dsl queue {worker.name}", daemon=True
         ).start()

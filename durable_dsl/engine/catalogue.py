@@ -119,18 +119,20 @@ class Catalogue:
     def create_worker(self, name: str, created: Create, now: int) -> WorkerRow:
         """Make the worker and its entry 1; an existing one of that name is returned as it is."""
 
-        def work(connection: sqlite3.Connection) -> None:
-            cursor = connection.execute(
-                "INSERT OR IGNORE INTO worker (name, component, time) VALUES (?, ?, ?)",
-                (name, created.component, now),
-            )
-            if cursor.rowcount and cursor.lastrowid is not None:
-                self._store.writes(cursor.lastrowid, [(1, now, created)])(connection)
-
-        self._store.transaction(work)
+        self._store.transaction(lambda connection: self.insert_worker(connection, name, created, now))
         row = self.worker(name)
         assert row is not None
         return row
+
+    def insert_worker(self, connection: sqlite3.Connection, name: str, created: Create, now: int) -> int | None:
+        """The same in a transaction that is open; the worker's id, or None where the name is taken."""
+        cursor = connection.execute(
+            "INSERT OR IGNORE INTO worker (name, component, time) VALUES (?, ?, ?)", (name, created.component, now)
+        )
+        if not cursor.rowcount or cursor.lastrowid is None:
+            return None
+        self._store.writes(cursor.lastrowid, [(1, now, created)])(connection)
+        return cursor.lastrowid
 
     def delete_worker(self, worker: int) -> None:
         def work(connection: sqlite3.Connection) -> None:

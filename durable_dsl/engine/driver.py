@@ -7,9 +7,10 @@ sleep, a promise), or never. Only the thread that has the worker's turn comes in
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import promises, results, updating
+from durable_dsl.engine import diagnosis, promises, results, updating
 from durable_dsl.engine.bridge import GuestTrap
 from durable_dsl.engine.errors import InvocationError, UsageError
 from durable_dsl.engine.failures import Told, tell
@@ -29,6 +30,7 @@ from durable_dsl.engine.signals import (
     Rewind,
     Signal,
     Sleep,
+    UnfinishedWrite,
 )
 
 if TYPE_CHECKING:
@@ -97,6 +99,15 @@ class Driver:
         except BaseException:  # a fault of the host, or Ctrl-C: the instance stands somewhere in the middle
             self.drop_session()
             raise
+        finally:
+            self._forget_signal()
+
+    def _forget_signal(self) -> None:
+        """One that came too late to end what ran must not end what runs next."""
+        late = self._signal is not None or (self._session is not None and self._session.host.signal is not None)
+        self._signal = None
+        if late:
+            self.drop_session()
 
     def _step(self, job: Invocation | None) -> None:
         """One attempt: replay if there is no instance, then the job; what ended it decides what follows."""
@@ -139,8 +150,13 @@ class Driver:
 
     def new_session(self, version: int, regions: Regions) -> Session:
         component = self._engine.component_of(self.worker.component, version)
-        self._session = Session(self.worker, component, self.log, regions, self._condition)
-        return self._session
+        session = Session(self.worker, component, self.log, regions, self._condition)
+        with self._condition:
+            self._session = session
+            signal = self._signal
+        if signal is not None:
+            session.interrupt(signal)
+        return session
 
     def replay(self, session: Session) -> None:
         """Run the history; the invocation that was under way is completed and published."""
@@ -171,7 +187,8 @@ class Driver:
         """Returns when the next attempt may start, raises where there is none."""
         match end:
             case Rewind() | Restart():
-                self._signal = None
+                if self._signal is end:
+                    self._signal = None
                 self.log.commit()
             case Sleep(until=until):
                 self._record(Suspend(until), "suspended")
@@ -188,9 +205,17 @@ class Driver:
                 raise _closed()
             case Divergence():
                 self.status = self.summary.status
-                raise InvocationError("Divergence", str(end), "", self.status)
+                raise InvocationError("Divergence", self._with_place(session, str(end)), "", self.status)
+            case UnfinishedWrite():
+                message = self._with_place(session, end.message)
+                self._failed(session, replace(tell(end, session.host.output, None), message=message))
             case Failure() | GuestTrap():
                 self._failed(session, tell(end, session.host.output, session.component.roots))
+
+    def _with_place(self, session: Session, said: str) -> str:
+        """A message about a host call, with the line of the guest's source that made it where that can be found."""
+        place = diagnosis.place_of(session, from_snapshot=self.summary.snapshot is not None)
+        return said if place is None else f"{said}; called at {place}"
 
     def _record(self, entry: Entry, status: str) -> None:
         self.log.append(entry)

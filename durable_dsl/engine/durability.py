@@ -27,7 +27,7 @@ from durable_dsl.engine.oplog.entries import (
     FunctionType,
     ImportedFunctionInvoked,
 )
-from durable_dsl.engine.signals import Fatal
+from durable_dsl.engine.signals import UnfinishedWrite
 
 if TYPE_CHECKING:
     import sqlite3
@@ -135,11 +135,7 @@ def begin_write(host: Host, name: str, asked: str | None) -> int:
             host.cursor.differs(row[0], recorded, attempted, alike=row[3] == name)
         if not host.cursor.ended(row[0]):
             host.cursor.go_live()
-            raise Fatal(
-                f"the remote write {name} {asked or ''} (oplog entry {row[0]}) was begun with idempotence mode off, "
-                "and whether it was done is not known: it is not sent again",
-                "NonIdempotentWriteUnfinished",
-            )
+            raise UnfinishedWrite(f"the remote write {name} {asked or ''}".strip(), row[0])
         return row[0]
     begin = host.log.append(BeginRemoteWrite(name, asked, at_most_once=True))
     host.log.commit()

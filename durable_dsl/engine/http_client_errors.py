@@ -52,6 +52,8 @@ def error_code(error: Exception) -> ErrorCode:
             return _BY_NUMBER.get(error.errno or 0, "connection-terminated")
         case h11.RemoteProtocolError():
             return _protocol_code(str(error))
+        case h11.LocalProtocolError() if "Content-Length" in str(error):
+            return {"HTTP-request-body-size": None}
         case _:
             return {"internal-error": f"{type(error).__name__}: {error}"}
 

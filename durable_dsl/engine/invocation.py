@@ -19,6 +19,8 @@ class Invocation:
         self.arguments = arguments
         self.request = request
         self.key = key
+        #: Whether it has a row in the queue on disk.
+        self.queued = False
         self._finished = threading.Event()
         self._tell: list[Callable[[], None]] = []
         self._value: Any = None

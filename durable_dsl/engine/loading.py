@@ -13,6 +13,7 @@ from durable_dsl.engine.interfaces.registry import lookup
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from durable_dsl.engine.bridge_imports import Lookup
     from durable_dsl.engine.catalogue import Build
     from durable_dsl.engine.component import Component, Export
     from durable_dsl.engine.guest_errors import Roots
@@ -38,8 +39,9 @@ def name_of(path: Path, facts: dict[str, Any] | None) -> str:
 class LoadedComponent:
     """One build of a component. `name` and `version` are the data directory's, `hash` is its content's."""
 
-    def __init__(self, component: Component, build: Build) -> None:
+    def __init__(self, component: Component, build: Build, lookup: Lookup = lookup) -> None:
         self._component = component
+        self._lookup = lookup
         self.build = build
         self._resolved: dict[str, Export] = {}
 
@@ -98,4 +100,8 @@ class LoadedComponent:
     @cached_property
     def imports(self) -> ImportSet:
         """The linked imports, shared by all instances."""
-        return ImportSet(self._component, lookup)
+        return ImportSet(self._component, self._lookup)
+
+    def linked_to(self, lookup: Lookup) -> LoadedComponent:
+        """The same component with other implementations of its imports."""
+        return LoadedComponent(self._component, self.build, lookup)

@@ -39,6 +39,10 @@ class GuestOutput:
         self._line = b""  # the current line of stderr as far as it was written
         self._stderr = bytearray()
 
+    def silence(self) -> None:
+        """Show nothing from now on."""
+        self._sink = lambda _level, _data: None
+
     def expect(self, seen: list[tuple[str, str, str]]) -> None:
         """These pieces of output (level, context, message) were shown before, and come again."""
         self._seen = list(seen)

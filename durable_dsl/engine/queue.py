@@ -19,22 +19,27 @@ def insert(connection: sqlite3.Connection, worker: int, job: Invocation) -> None
     )
 
 
+def remove(connection: sqlite3.Connection, worker: int, job: Invocation) -> None:
+    """Take out one that begins, in the transaction that writes that it began or in a later one."""
+    connection.execute("DELETE FROM queue WHERE worker = ? AND key = ?", (worker, job.key))
+
+
 class Queue:
     """The queue of one worker, in order of acceptance."""
 
     def __init__(self, store: Store, worker: int) -> None:
         self._store = store
         self._worker = worker
-        self._known: set[str] = set()
 
     def add(self, job: Invocation) -> None:
         """On disk when this returns."""
         self._store.transaction(lambda connection: insert(connection, self._worker, job))
+        job.queued = True
 
     def load(self) -> list[tuple[str, str, str]]:
         """Function, request and key of each that has not begun, in order.
 
-        A row outlives the beginning of its invocation; what has begun is in the oplog.
+        A row may outlive the beginning of its invocation; what has begun is in the oplog.
         """
         rows = self._store.read(
             "SELECT function, request, key FROM queue WHERE worker = ? AND NOT EXISTS (SELECT 1 FROM entry WHERE"

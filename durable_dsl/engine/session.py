@@ -10,6 +10,7 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
+from durable_dsl.engine import queue
 from durable_dsl.engine.bridge import GuestResource, Instance
 from durable_dsl.engine.host import PERSIST_NOTHING, Host
 from durable_dsl.engine.indexed import IndexedExport
@@ -157,6 +158,8 @@ class Session:
         """Run an invocation live, and have its result on disk."""
         before = self._log.ends
         index = self._log.append(ExportedFunctionInvoked(job.export.name, job.request, job.key))
+        if job.queued:
+            self._log.at_next_commit(lambda connection: queue.remove(connection, self._log.worker, job))
         try:
             value = self._call(job.export, job.arguments, job.key, index)
         except ValueFault as fault:  # a handle that the instance does not know; nothing ran
@@ -180,6 +183,7 @@ class Session:
             return self._enter(export, arguments)
         finally:
             alarm.cancel()
+            alarm.join()  # or it might end the next call
 
     def _enter(self, export: Export, arguments: list[Any]) -> Any:
         instance = self._running

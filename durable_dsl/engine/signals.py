@@ -75,6 +75,17 @@ class Fatal(Failure):
     retriable = False
 
 
+class UnfinishedWrite(Fatal):
+    """A remote write, begun with idempotence mode off, of which nobody knows whether it was done."""
+
+    def __init__(self, call: str, index: int) -> None:
+        super().__init__(
+            f"{call} (oplog entry {index}) was begun with idempotence mode off, and whether it was done is not known: "
+            "it is not sent again",
+            "NonIdempotentWriteUnfinished",
+        )
+
+
 class TimedOut(Fatal):
     """The invocation took longer than the engine's time limit."""
 

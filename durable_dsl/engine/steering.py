@@ -89,11 +89,11 @@ def fork(worker: Worker, name: str, index: int) -> None:
     last = engine.store.last_index(worker.id)
     if not 1 <= index <= last:
         raise UsageError(f"worker {worker.name!r} has entries 1 to {last}, it cannot be forked at {index}")
-    if engine.catalogue.worker(name) is not None:
-        raise UsageError(f"there is a worker {name!r} already", "give the new one another name")
-    target = engine.catalogue.create_worker(name, copy, engine.clock.now()).id
 
     def work(connection: sqlite3.Connection) -> None:
+        target = engine.catalogue.insert_worker(connection, name, copy, engine.clock.now())
+        if target is None:
+            raise UsageError(f"there is a worker {name!r} already", "give the new one another name")
         connection.execute(
             'INSERT INTO entry SELECT ?, idx, time, kind, function, type, request, response, "begin", key, detail, crc'
             " FROM entry WHERE worker = ? AND idx BETWEEN 2 AND ?",

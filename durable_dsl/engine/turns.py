@@ -14,7 +14,7 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import results
+from durable_dsl.engine import results, watcher
 from durable_dsl.engine.errors import InvocationError, LeaseError, UsageError
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.summary import Summary, summarize
@@ -114,6 +114,11 @@ class Turns:
             self._spawn(job)
         return job
 
+    def accepted(self, key: str) -> bool:
+        """Whether an invocation with this key is known to be under way or in the queue, as far as the disk says."""
+        underway = self.summary().underway
+        return (underway is not None and underway.key == key) or any(queued[2] == key for queued in self._queue.load())
+
     def _answered(self, job: Invocation) -> bool:
         """Whether the outcome of this key is known; then `job` has it."""
         known = results.find(self.engine.store, self.id, job.key)
@@ -158,6 +163,10 @@ class Turns:
         with self._condition:
             if self._driver is None:
                 driver = self._new_driver()
+                if not driver.summary.last:
+                    driver.close()
+                    raise UsageError(f"worker {self.name!r} was deleted")
+                watcher.forget(self.engine, self.id)
                 self.engine.watch()
                 self._backlog.extend(self._load_queue(driver))
                 self._driver = driver
@@ -173,6 +182,7 @@ class Turns:
             if key not in self._jobs:
                 export = build.resolve(name)
                 job = self._jobs[key] = Invocation(export, arguments_of(export, request), request, key)
+                job.queued = True
                 found.append(job)
         return found
 
@@ -187,7 +197,12 @@ class Turns:
 
     def _spawn(self, job: Invocation) -> None:
         name = f"durable-dsl worker {self.name}"
-        threading.Thread(target=self._drive, args=(job,), name=name, daemon=True).start()
+        threading.Thread(target=self._drive_alone, args=(job,), name=name, daemon=True).start()
+
+    def _drive_alone(self, job: Invocation) -> None:
+        """`_drive` in a thread of its own; even a fault of the host is told through the invocation."""
+        with suppress(Exception):
+            self._drive(job)
 
     def _drive(self, job: Invocation) -> None:
         """With the turn: run `job` and give the turn on."""
@@ -224,6 +239,11 @@ class Turns:
             self._spawn(following)
 
     # The turn, for others than callers
+
+    @property
+    def held(self) -> bool:
+        """Whether this process has the worker's lease."""
+        return self._driver is not None
 
     @property
     def running(self) -> bool:

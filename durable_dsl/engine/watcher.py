@@ -29,6 +29,23 @@ def ask(engine: Engine, worker: int, action: str) -> None:
     engine.store.transaction(work)
 
 
+def request_release(engine: Engine, worker: int) -> None:
+    """Ask the process that holds an idle worker to let it go; what else was asked of it comes first."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT OR IGNORE INTO control VALUES (?, 'release')", (worker,))
+
+    engine.store.transaction(work)
+
+
+def forget(engine: Engine, worker: int) -> None:
+    """What was asked of `worker` is done, or was asked of a process that is gone."""
+    if engine.store.read_one("SELECT 1 FROM control WHERE worker = ?", (worker,)) is not None:
+        engine.store.transaction(
+            lambda connection: connection.execute("DELETE FROM control WHERE worker = ?", (worker,))
+        )
+
+
 class Watcher:
     """The thread of one engine; `close` ends it."""
 
@@ -44,15 +61,10 @@ class Watcher:
 
     def _watch(self) -> None:
         store = self._engine.store
-        version = -1
         while not self._closed.wait(_SECONDS):
             for worker in self._engine.opened_workers():
                 worker.release_if_idle(self._engine.keep_idle)
             try:
-                now = store.read_one("PRAGMA data_version")[0]
-                if now == version:
-                    continue
-                version = now
                 asked = store.read("SELECT worker, action FROM control")
             except StoreError:  # the workers' own accesses tell of it
                 continue
@@ -60,16 +72,11 @@ class Watcher:
                 self._carry_out(worker, action)
 
     def _carry_out(self, worker: int, action: str) -> None:
+        held = next((one for one in self._engine.opened_workers() if one.id == worker and one.held), None)
+        if held is None:  # another process is asked
+            return
         if action == "release":
-            opened = [one for one in self._engine.opened_workers() if one.id == worker]
-            if not opened:
-                return
-            opened[0].release_if_idle(0)
-        else:
-            found = self._engine.running(worker)
-            if found is None:
-                return
-            found.signal(Interrupt() if action == "interrupt" else Restart())
-        self._engine.store.transaction(
-            lambda connection: connection.execute("DELETE FROM control WHERE worker = ?", (worker,))
-        )
+            held.release_if_idle(0)
+        elif held.running:
+            held.signal(Interrupt() if action == "interrupt" else Restart())
+        forget(self._engine, worker)

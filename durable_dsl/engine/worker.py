@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine import steering
 from durable_dsl.engine.catalogue import component_id_of
 from durable_dsl.engine.driver import Driver
+from durable_dsl.engine.elsewhere import begun_or_joined
 from durable_dsl.engine.errors import DamagedError, UpdateRefused, UsageError
 from durable_dsl.engine.json_form import python_arguments
 from durable_dsl.engine.oplog.entries import Create, Record
@@ -38,11 +39,13 @@ class Worker(Turns):
 
     def invoke(self, export: str, *arguments: Any, idempotency_key: str | None = None) -> Any:
         """Call an export and wait for its result; raises InvocationError where the invocation failed for good."""
-        return self._submit(export, arguments, idempotency_key, wait=True).wait()
+        found, values = self._request(export, arguments)
+        return self.call(found, values, idempotency_key=idempotency_key)
 
     def start(self, export: str, *arguments: Any, idempotency_key: str | None = None) -> Invocation:
         """Start a call; `.wait(timeout)` gives its result."""
-        return self._submit(export, arguments, idempotency_key, wait=False)
+        found, values = self._request(export, arguments)
+        return self.begin(found, values, idempotency_key=idempotency_key)
 
     async def invoke_async(self, export: str, *arguments: Any, idempotency_key: str | None = None) -> Any:
         """`invoke` for asyncio: the call runs in a thread, the event loop stays free."""
@@ -54,9 +57,17 @@ class Worker(Turns):
         """`start` for an export that was looked up, with arguments that are in the Python form already."""
         return self._accept(export, values, idempotency_key, wait=False)
 
-    def _submit(self, name: str, arguments: tuple[Any, ...], key: str | None, *, wait: bool) -> Invocation:
+    def call(self, export: Export, values: list[Any], *, idempotency_key: str | None = None) -> Any:
+        """`invoke` for an export that was looked up, with arguments that are in the Python form already."""
+
+        def begin() -> Invocation:
+            return self._accept(export, values, idempotency_key, wait=True)
+
+        return begun_or_joined(self, idempotency_key, begin).wait()
+
+    def _request(self, name: str, arguments: tuple[Any, ...]) -> tuple[Export, list[Any]]:
         export = self._build().resolve(name)
-        return self._accept(export, python_arguments(list(arguments), export), key, wait=wait)
+        return export, python_arguments(list(arguments), export)
 
     # Steering
 
@@ -112,7 +123,7 @@ class Worker(Turns):
 
     def fork(self, name: str, at: int | None = None) -> Worker:
         """A new worker with the same history up to entry `at` (the last one by default), continued in a thread."""
-        steering.fork(self, name, at or self.oplog_index)
+        steering.fork(self, name, self.engine.store.last_index(self.id) if at is None else at)
         forked = self.engine.worker(name)
         forked.resume_in_background()
         return forked
@@ -133,13 +144,14 @@ class Worker(Turns):
 
     def oplog(self) -> list[Record]:
         """All entries in order, with those that are still in the memory buffer."""
+        # The memory first: what leaves it meanwhile is found on disk.
+        buffered = self._driver.log.uncommitted() if self._driver is not None else []
         try:
             found = list(self.engine.store.records(self.id))
         except DamagedError:
             found = list(self.engine.store.shown(self.id))
-        if self._driver is not None:
+        if buffered:
             last = found[-1].index
-            buffered = self._driver.log.uncommitted()
             found += [Record(index, time, entry) for index, time, entry in buffered if index > last]
         deleted = self.summary().deleted
         return [Record(one.index, one.time, one.entry, one.index in deleted) for one in found] if deleted else found

@@ -9,12 +9,12 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.api import Engine
 from durable_dsl.engine.clock import SkippingClock
+from durable_dsl.engine.oplog.store import checksum
 from tests.guests import guest
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def rewritten(database: Path, request: str) -> None:
     """Make the first invocation in the file another one than the one that ran: an oplog that does not fit."""
     with sqlite3.connect(database) as connection:
         where = "WHERE worker = 1 AND idx = 2"
-        (function,) = connection.execute(f"SELECT function FROM entry {where}").fetchone()
-        detail = connection.execute(f"SELECT coalesce(detail, '') FROM entry {where}").fetchone()[0]
-        crc = zlib.crc32(f"{function}\0{request}\0\0{detail}".encode())
+        found = connection.execute(f"SELECT kind, function, key, detail FROM entry {where}").fetchone()
+        kind, function, key, detail = found
+        crc = checksum(kind, function, request, None, key, detail)
         connection.execute(f"UPDATE entry SET request = ?, crc = ? {where}", (request, crc))
 
 

@@ -111,6 +111,16 @@ def test_resources_live_in_the_callee(engine, shop):
     assert "(True, 0, ('PrimU32', 1), ('PrimString', 'a'), 'ProtocolError')" == run(engine, shop, text)
 
 
+def test_resources_addressed_by_what_they_were_made_with(engine, shop):
+    """Made by the first use, found by later ones."""
+    text = """
+        callee = other("s1", CALLEE)
+        add = 'test:shop/carts.{cart("ann").add}'
+        result = [shown(callee.invoke_and_await(add, [string(sku)]))[1] for sku in ("a", "b")]
+    """
+    assert "[('PrimU32', 1), ('PrimU32', 2)]" == run(engine, shop, text)
+
+
 def test_what_is_recorded(engine, shop):
     """The caller's arguments and environment, the key, then the call with its result."""
     run(engine, shop, 'other("s1", CALLEE).invoke_and_await("double", [value(N.WitNode_PrimS64(2))])')

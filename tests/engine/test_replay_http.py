@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import time
-import zlib
 
 import pytest
 
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError
+from durable_dsl.engine.oplog.store import checksum
 from tests.engine.http_guest import http_program
 from tests.engine.http_server import serving
 from tests.engine.programs import ROOT, command, killed_when, opened, parsed, run_command, worker
@@ -247,6 +247,31 @@ def test_in_the_same_process_it_can_be_read_on(tmp_path, server):
     assert "b'slow'" == found
 
 
+def test_an_interrupt_reaches_a_guest_that_waits_for_a_response(tmp_path, server):
+    """At once; the request is given up, and sent again by whoever resumes the worker."""
+    with opened(tmp_path, clock=SystemClock(), allow_http=[server.authority]) as engine:
+        one = worker(engine)
+        source = http_program(server.url, 'result = fetch("get", URL + "/slow/1")')
+        job = one.start("run", source, idempotency_key="k")
+        assert server.arrived.wait(10)
+        started = time.monotonic()
+        one.interrupt()
+        with pytest.raises(InvocationError, match="interrupted"):
+            job.wait(10)
+        assert time.monotonic() - started < 0.8
+        one.resume()
+
+        assert "(200, b'slow')" == one.invoke("run", source, idempotency_key="k")
+    assert 2 == server.requests["GET /slow/1"]
+
+
+def test_the_time_limit_reaches_it_too(tmp_path, server):
+    """A response that does not come is no way around `timeout`."""
+    with opened(tmp_path, clock=SystemClock(), allow_http=[server.authority], timeout=0.3) as engine:
+        with pytest.raises(InvocationError, match=r"longer than 0\.3 s"):
+            worker(engine).invoke("run", http_program(server.url, 'fetch("get", URL + "/slow/2")'))
+
+
 def test_awaiting_a_promise_with_a_request_open(tmp_path, server):
     """The instance is kept, and the request with it: releasing it would mean to ask again."""
     text = """
@@ -265,11 +290,9 @@ def test_awaiting_a_promise_with_a_request_open(tmp_path, server):
     with opened(tmp_path, clock=SystemClock(), allow_http=[server.authority]) as engine:
         one = worker(engine)
         job = one.start("run", http_program(server.url, text))
-        while not any(record.kind == "no-op" for record in one.oplog()):
+        while (row := engine.store.read_one("SELECT idx FROM promise")) is None:
             time.sleep(0.01)
-        index = next(record.index for record in one.oplog() if record.kind == "no-op")
-        while not engine.complete_promise(one.name, index, b"go"):
-            time.sleep(0.01)
+        engine.complete_promise(one.name, row[0], b"go")
         server.gate.set()
 
         assert "(b'first half', b'go', b'other half')" == job.wait(10)
@@ -328,11 +351,11 @@ def test_another_request_than_the_recorded_one_is_a_divergence(tmp_path, server)
         worker(engine).invoke("run", http_program(server.url, 'fetch("get", URL + "/echo", headers=[("x", "1")])'))
         database = engine.store.path
     with sqlite3.connect(database) as connection:
-        index, function, request, detail = connection.execute(
-            "SELECT idx, function, request, detail FROM entry WHERE kind = 'begin-remote-write'"
+        index, kind, function, request, detail = connection.execute(
+            "SELECT idx, kind, function, request, detail FROM entry WHERE kind = 'begin-remote-write'"
         ).fetchone()
         changed = request.replace('["x","1"]', '["x","2"]')
-        crc = zlib.crc32("\0".join([function, changed, "", detail or ""]).encode())
+        crc = checksum(kind, function, changed, None, None, detail)
         connection.execute("UPDATE entry SET request = ?, crc = ? WHERE idx = ?", (changed, crc, index))
     with opened(tmp_path, allow_http=[server.authority]) as engine:
         with pytest.raises(InvocationError, match=r'recorded .*"x","2".* attempted .*"x","1"') as raised:

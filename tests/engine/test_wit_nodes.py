@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from durable_dsl.engine import types as t
 from durable_dsl.engine.function_names import spellings
+from durable_dsl.engine.interfaces.rpc_values import spelled
 from durable_dsl.engine.types import GuestResource
 from durable_dsl.engine.wit_nodes import NodeFault, read_value, write_results, write_value
 from tests.engine.type_values import values
@@ -77,6 +80,17 @@ def test_both_spellings_of_floats_are_read():
     """Older and newer declarations of golem:rpc."""
     for case in ("prim-float64", "prim-f64"):
         assert 1.5 == read_value({"nodes": [{case: 1.5}]}, t.Primitive("f64"), no_handle)
+
+
+@pytest.mark.parametrize("declared", ["prim-float64", "prim-f64"])
+def test_results_are_spelled_as_the_caller_declares_them(declared):
+    """By the type of the function that it imports."""
+    nodes = t.Record("wit-value", (("nodes", t.ListOf(t.Variant("wit-node", ((declared, t.Primitive("f64")),)))),))
+    component = SimpleNamespace(hash=declared, imported_type=lambda *_: t.FunctionType((), t.Result(nodes, None)))
+    engine = SimpleNamespace(component_of=lambda *_: component)
+    host = SimpleNamespace(worker=SimpleNamespace(engine=engine, component="c", version=0))
+
+    assert {"ok": {"nodes": [{declared: 1.5}]}} == spelled(host, {"ok": {"nodes": [{"prim-float64": 1.5}]}})
 
 
 @pytest.mark.parametrize(

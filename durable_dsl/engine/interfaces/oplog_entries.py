@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.bridge import UnknownExport
+from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.interfaces.clocks import datetime_of
 from durable_dsl.engine.interfaces.golem_ids import worker_record
 from durable_dsl.engine.json_form import restore
@@ -111,7 +112,7 @@ class EntryForm:
     def _export(self, function: str) -> Export | None:
         try:
             return self._build.resolve(function)
-        except UnknownExport:  # an earlier build's
+        except (UnknownExport, UsageError):  # an earlier build's
             return None
 
     def _handle(self, resource: GuestResource) -> tuple[str, int]:

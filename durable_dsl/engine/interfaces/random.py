@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from durable_dsl.engine.durability import READ_LOCAL
 from durable_dsl.engine.interfaces.interface import Interface
+from durable_dsl.engine.signals import Failure
 
 if TYPE_CHECKING:
     from durable_dsl.engine.host import Host
@@ -17,7 +18,13 @@ insecure_seed = Interface("wasi:random/insecure-seed")
 INTERFACES = (random, insecure, insecure_seed)
 
 
+#: More is a mistake of the guest's, and would only fill memory here.
+_MOST = 64 << 20
+
+
 def _bytes(_host: Host, length: int) -> bytes:
+    if length > _MOST:
+        raise Failure(f"{length} random bytes were asked for; at most {_MOST} are given at once", "TooManyBytes")
     return os.urandom(length)
 
 

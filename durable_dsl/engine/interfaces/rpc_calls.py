@@ -81,7 +81,7 @@ def prepare(host: Host, asked: Asked) -> Prepared | Outcome:
         values = _arguments(address, export, asked.params)
     except NoCallee as error:
         return {"err": {"not-found": str(error)}}
-    except (UnknownExport, NodeFault) as error:
+    except (UnknownExport, UsageError, NodeFault) as error:
         return {"err": {"protocol-error": str(error)}}
     return Prepared(address, callee, export, values, asked.key)
 

@@ -30,7 +30,7 @@ def _is_newer(host: Host) -> bool:
     known = _known.get(component.hash)
     if known is None:
         kind = component.imported_type(_INTERFACE, "[method]wasm-rpc.invoke-and-await")
-        known = _known[component.hash] = kind is not None and "prim-f32" in _cases(kind.result)
+        known = _known[component.hash] = kind is not None and not _cases(kind.result).isdisjoint(_NEWER.values())
     return known
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.poll import Pollable, durable_poll
+from durable_dsl.engine.signals import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Outcome = dict[str, Any]
 CHUNK = 1 << 16
+_MOST_ZEROES = 4096
 
 error = Interface("wasi:io/error")
 streams = Interface("wasi:io/streams")
@@ -51,23 +53,23 @@ class InputStream:
 
     resource_kind = "input-stream"
 
-    def read(self, host: Host, length: int) -> bytes:
+    def read(self, host: Host, length: int, /) -> bytes:
         """At most `length` bytes that are there now, perhaps none; raises StreamClosed at the end."""
         raise NotImplementedError
 
-    def blocking_read(self, host: Host, length: int) -> bytes:
+    def blocking_read(self, host: Host, length: int, /) -> bytes:
         return self.read(host, length)
 
-    def skip(self, host: Host, length: int) -> int:
+    def skip(self, host: Host, length: int, /) -> int:
         return len(self.read(host, length))
 
-    def blocking_skip(self, host: Host, length: int) -> int:
+    def blocking_skip(self, host: Host, length: int, /) -> int:
         return len(self.blocking_read(host, length))
 
     def subscribe(self) -> Pollable:
         return Pollable()
 
-    def dropped(self, host: Host) -> None:
+    def dropped(self, host: Host, /) -> None:
         """The guest has let go of it."""
 
 
@@ -76,20 +78,20 @@ class OutputStream:
 
     resource_kind = "output-stream"
 
-    def capacity(self, _host: Host) -> int:
+    def capacity(self, _host: Host, /) -> int:
         """How many bytes may be written now."""
         return CHUNK
 
-    def write(self, host: Host, data: bytes) -> None:
+    def write(self, host: Host, data: bytes, /) -> None:
         raise NotImplementedError
 
-    def flush(self, host: Host) -> None:
+    def flush(self, host: Host, /) -> None:
         """Hand on what was written; by default there is nothing kept back."""
 
     def subscribe(self) -> Pollable:
         return Pollable()
 
-    def dropped(self, host: Host) -> None:
+    def dropped(self, host: Host, /) -> None:
         """The guest has let go of it."""
 
 
@@ -160,11 +162,13 @@ def flush(host: Host, stream: OutputStream) -> Outcome:
 
 @streams.plain("[method]output-stream.write-zeroes")
 def write_zeroes(host: Host, stream: OutputStream, length: int) -> Outcome:
-    return outcome(stream.write, host, bytes(length))
+    return outcome(_write_permitted_zeroes, host, stream, length)
 
 
 @streams.plain("[method]output-stream.blocking-write-zeroes-and-flush")
 def blocking_write_zeroes_and_flush(host: Host, stream: OutputStream, length: int) -> Outcome:
+    if length > _MOST_ZEROES:
+        raise Failure(f"{length} zeroes were to be written; WASI allows {_MOST_ZEROES} at once", "TooManyBytes")
     return outcome(_write_all, host, stream, bytes(length))
 
 
@@ -176,6 +180,13 @@ def splice(host: Host, stream: OutputStream, source: InputStream, length: int) -
 @streams.plain("[method]output-stream.blocking-splice")
 def blocking_splice(host: Host, stream: OutputStream, source: InputStream, length: int) -> Outcome:
     return outcome(_splice, host, stream, source.blocking_read, length)
+
+
+def _write_permitted_zeroes(host: Host, stream: OutputStream, length: int) -> None:
+    permitted = stream.capacity(host)
+    if length > permitted:
+        raise Failure(f"{length} zeroes were to be written where {permitted} bytes may be", "TooManyBytes")
+    stream.write(host, bytes(length))
 
 
 def _write_all(host: Host, stream: OutputStream, contents: bytes) -> None:

@@ -51,6 +51,7 @@ class Oplog:
         self.on_progress: Callable[[Entry], None] | None = None
         self._clock = clock
         self._buffer: list[tuple[int, int, Entry]] = []
+        self._being_written: list[tuple[int, int, Entry]] = []
         self._effects: list[Effect[None]] = []
         self._lock = threading.Lock()
         self._committing = threading.Lock()
@@ -104,15 +105,21 @@ class Oplog:
             with self._committing:
                 with self._lock:
                     taken, self._buffer = self._buffer, []
+                    self._being_written = taken
+                    effects, self._effects = self._effects, []
                 try:
-                    self.store.transaction(self._writes(taken))
+                    self.store.transaction(self._writes(taken, effects))
                 except BaseException:
                     with self._lock:
                         self._buffer[:0] = taken
+                        self._effects[:0] = effects
+                        self._being_written = []
                     raise
-                self._committed(taken)
+                self._being_written = []
+                if taken:  # by somebody else, meanwhile
+                    self.committed = taken[-1][0]
             if self.probe is not None:
-                self.probe.committed(taken[-1][0])
+                self.probe.committed(self.committed)
 
     def append_with_effect(self, effect: Effect[T], entry_of: Callable[[T], Entry]) -> T:
         """Do something in the database and add the entry that tells its outcome, in one transaction."""
@@ -120,7 +127,7 @@ class Oplog:
             self.on_progress(NoOp())
         with self._committing, self._lock:
             index, now = self.last + 1, self._clock.now()
-            buffered = self._writes(self._buffer)
+            buffered = self._writes(self._buffer, self._effects)
 
             def work(connection: sqlite3.Connection) -> T:
                 buffered(connection)
@@ -129,8 +136,7 @@ class Oplog:
                 return outcome
 
             outcome = self.store.transaction(work)
-            self._committed(self._buffer)
-            self._buffer = []
+            self._buffer, self._effects = [], []
             self.last = self.last_action = self.last_progress = self.committed = index
         if self.probe is not None:
             self.probe.committed(index)
@@ -142,13 +148,12 @@ class Oplog:
             self._effects.append(effect)
 
     def uncommitted(self) -> list[tuple[int, int, Entry]]:
-        """What is in the buffer now."""
+        """What is not on disk for certain: the buffer, and what is being written now."""
         with self._lock:
-            return list(self._buffer)
+            return [*self._being_written, *self._buffer]
 
-    def _writes(self, taken: list[tuple[int, int, Entry]]) -> Effect[None]:
+    def _writes(self, taken: list[tuple[int, int, Entry]], effects: list[Effect[None]]) -> Effect[None]:
         entries = self.store.writes(self.worker, taken)
-        effects = self._effects
         if not effects:
             return entries
 
@@ -158,8 +163,3 @@ class Oplog:
                 effect(connection)
 
         return work
-
-    def _committed(self, taken: list[tuple[int, int, Entry]]) -> None:
-        self._effects = []
-        if taken:
-            self.committed = taken[-1][0]

@@ -7,7 +7,7 @@
     entry       the oplogs. `idx` counts from 1 within a worker; `time` is nanoseconds since 1970; `request` and
                 `response` are JSON (bytes as {"base64": …}), or `@` and a hash where the text is in `payload`;
                 `detail` is a JSON object with the members of an entry that have no column; `crc` is the CRC-32 of
-                all texts
+                kind, function, request, response, key and detail as they are here, with NUL between them
     payload     long texts, keyed by their SHA-256
     queue       accepted invocations that have not begun, in order of `id`
     promise     promises; `data` is JSON once the state is `completed`
@@ -25,11 +25,8 @@ schema whole.
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import sqlite3
 
 VERSION = 1
 
@@ -88,7 +85,10 @@ def version_of(connection: sqlite3.Connection) -> int:
     known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
     if known is None:
         return 0
-    return int(connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()[0])
+    row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    if row is None or not str(row[0]).isdigit():
+        raise sqlite3.DatabaseError("file is not a database of durable-dsl: its table `meta` names no schema")
+    return int(row[0])
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -110,5 +110,6 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(VERSION),))
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise

@@ -83,10 +83,9 @@ class Store:
         if without:
             found = [row for row in found if row[0] not in without]
         for at, row in enumerate(found):
-            texts = f"{row[3] or ''}\0{row[5] or ''}\0{row[6] or ''}\0{row[9] or ''}"
-            if crc32(texts.encode("utf-8", "surrogatepass")) != row[10]:
+            if checksum(row[2], row[3], row[5], row[6], row[8], row[9]) != row[10]:
                 raise DamagedError(str(self.path), self.name_of(worker), row[0])
-            if "\0@" in texts:
+            if "@" in {(row[5] or "")[:1], (row[6] or "")[:1], (row[9] or "")[:1]}:
                 found[at] = (*row[:3], *(self._fetch(worker, row[0], value) for value in row[3:10]))
         return found
 
@@ -146,8 +145,7 @@ class Store:
                     payloads.append((worker, digest, text))
                     texts[position] = f"@{digest}"
             request, response, detail = texts
-            checked = f"{function or ''}\0{request or ''}\0{response or ''}\0{detail or ''}"
-            crc = crc32(checked.encode("utf-8", "surrogatepass"))
+            crc = checksum(kind, function, request, response, key, detail)
             rows.append((worker, index, time, kind, function, type_, request, response, begin, key, detail, crc))
 
         def work(connection: sqlite3.Connection) -> None:
@@ -173,6 +171,14 @@ class Store:
             raise StoreError(str(self.path), str(error)) from error
         except sqlite3.Error as error:
             raise StoreError(str(self.path), _explanation(error, self.path)) from error
+
+
+def checksum(
+    kind: str, function: str | None, request: str | None, response: str | None, key: str | None, detail: str | None
+) -> int:
+    """Of all texts of an entry's row, as they are in the row."""
+    texts = f"{kind}\0{function or ''}\0{request or ''}\0{response or ''}\0{key or ''}\0{detail or ''}"
+    return crc32(texts.encode("utf-8", "surrogatepass"))
 
 
 def _hash(text: str) -> str:

@@ -105,9 +105,13 @@ class Summary:
 
 def summarize(store: Store, worker: int) -> Summary:
     rows = store.read(_TELLING, (worker,))
-    if any(row[1] in {"jump", "revert"} for row in rows):  # the last call may be one that was deleted
-        return fold(store.read(_ALL, (worker,)))
-    return fold(sorted([*rows, *store.read(_LAST_OF_MANY, (worker,))]))
+    try:
+        if any(row[1] in {"jump", "revert"} for row in rows):  # the last call may be one that was deleted
+            return fold(store.read(_ALL, (worker,)))
+        return fold(sorted([*rows, *store.read(_LAST_OF_MANY, (worker,))]))
+    except (ValueError, KeyError, TypeError):  # no entry of ours: a damaged one
+        store.rows(worker)  # says which
+        raise
 
 
 def fold(rows: list[Any]) -> Summary:

@@ -1,0 +1,40 @@
+"""Calling a worker that another process holds.
+
+An idle one is asked for: whoever holds it lets it go at once. Where the invocation that is wanted runs or waits over
+there already, its outcome is waited for, however long that takes, and if that process dies the invocation is
+continued here. Everything else is refused: two processes never run one worker at the same time.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from durable_dsl.engine.errors import LeaseError
+from durable_dsl.engine.watcher import request_release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from durable_dsl.engine.invocation import Invocation
+    from durable_dsl.engine.turns import Turns
+
+_TRIES_AGAIN = 0.05
+#: How long somebody who does nothing with a worker is given to let it go, in seconds.
+_PATIENCE = 1.0
+
+
+def begun_or_joined(worker: Turns, key: str | None, begin: Callable[[], Invocation]) -> Invocation:
+    """What `begin()` gives, which raises LeaseError while another process holds the worker."""
+    refused_from: float | None = None
+    while True:
+        try:
+            return begin()
+        except LeaseError:
+            now = time.monotonic()
+            if refused_from is None:
+                refused_from = now + _PATIENCE
+                request_release(worker.engine, worker.id)
+            if now >= refused_from and not (key is not None and worker.accepted(key)):
+                raise
+        time.sleep(_TRIES_AGAIN)

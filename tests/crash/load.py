@@ -1,0 +1,103 @@
+"""Several workers at once in a process that is killed again and again, at any instant, until one gets to the end.
+
+    python -m tests.crash.load DATA COMPONENT WORKERS CALLS SEED
+
+Prints how often it killed. Each child is forked from this process, which has the component loaded and nothing running;
+it makes CALLS calls of each worker, one after the other, all workers in threads of their own, with the keys that these
+calls had before. What they answer goes to `DATA/answers`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from durable_dsl.engine.clock import SkippingClock
+from durable_dsl.engine.errors import InvocationError
+from durable_dsl.testing.crash_stage import SharedEngine
+from tests.crash import recorder
+
+#: The workers that do not repeat a write of unknown outcome, and sooner or later fail because of that.
+CAREFUL = ("w0", "w1")
+#: How long a child lives on average, in seconds. Some live much longer: replay takes a while before anything is new.
+LIFE = 0.08
+
+
+def program(call: str, *, careful: bool) -> list:
+    """Every label but once: `…w` plain, `…a` and `…b` of one region, `…o` at most once or, not `careful`, plain too."""
+    last = ["write", f"{call}o"]
+    return [
+        ["write", f"{call}w"],
+        ["atomic", [["write", f"{call}a"], ["write", f"{call}b"]]],
+        ["once", [last]] if careful else last,
+    ]
+
+
+def main() -> None:
+    data, component, workers, calls, seed = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6])
+    chance = random.Random(seed)
+    with opened(data) as engine:
+        loaded = engine.load(component)
+        names = [f"w{number}" for number in range(workers)]
+        for name in names:
+            engine.worker(name, loaded)
+        loaded.imports
+    kills = 0
+    while True:
+        child = os.fork()
+        if child == 0:
+            call_all(data, loaded, names, calls)
+        time.sleep(chance.expovariate(1 / LIFE))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            assert os.WEXITSTATUS(status) == 0
+            break
+        kills += 1
+    print(kills)
+
+
+def opened(data: Path) -> SharedEngine:
+    return SharedEngine.open(data, clock=SkippingClock(), output=lambda _level, _data: None)
+
+
+def call_all(data: Path, loaded, names, calls) -> None:
+    """The process that is killed."""
+    answers = {name: [] for name in names}
+    done = []
+    try:
+        with opened(data) as engine:
+            engine.adopt(loaded)
+
+            def call(name):
+                for number in range(calls):
+                    key = f"{name}.{number}"
+                    try:
+                        steps = json.dumps(program(key, careful=name in CAREFUL))
+                        answer = engine.worker(name).invoke("run", steps, idempotency_key=key)
+                    except InvocationError as error:
+                        answers[name].append({"failed": error.type})
+                        break
+                    answers[name].append(answer)
+                done.append(name)
+
+            threads = [threading.Thread(target=call, args=(name,)) for name in names]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        (data / "answers").write_text(json.dumps(answers))
+    except BaseException:  # noqa: BLE001 - this process has nobody else to tell
+        os._exit(1)
+    os._exit(0 if len(done) == len(names) else 1)
+
+
+if __name__ == "__main__":
+    recorder.install()
+    main()
