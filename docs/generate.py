@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from durable_codegen.build import emit_only
 from durable_codegen.catalogue import CATALOGUE
+from durable_codegen.config import resolve
 
 HERE = Path(__file__).parent
+
+#: The examples whose wrappers are shown, and what to look at in each.
+EXAMPLES = {
+    "orders": "Several marks on one export, domain errors, and exports that are only questions.",
+    "counter": "A resource: its constructor and methods are exports like any other.",
+    "by_hand": "The same transfer twice. The hand-written one goes through as it is, and ends its region in `finally`; "
+    "the marked one ends it on the two good ways out, and on no other.",
+}
 
 _PARTS = {
     "DSL0": "Marks",
@@ -34,5 +46,26 @@ def errors() -> str:
     return "\n".join(lines) + "\n"
 
 
+def wrappers() -> str:
+    """`wrappers.md`: what the build makes of the examples."""
+    lines = [
+        "# Generated wrappers",
+        "",
+        "What `durable-dsl build --emit DIR` writes as `durable_wrapper.py` for the examples. Each mark is named where",
+        "it was compiled.",
+    ]
+    for example, about in EXAMPLES.items():
+        settings = resolve({}, environment={}, folder=HERE.parent / "examples" / example)
+        with TemporaryDirectory() as folder:
+            emit_only(settings, Path(folder))
+            text = (Path(folder) / "durable_wrapper.py").read_text(encoding="utf-8")
+        # Which version wrote it is no news here, and would change the page with every release.
+        text = re.sub(r"(durable-dsl) \d\S*\d", r"\1", text)
+        lines += ["", f"## {example}", "", f"{about} The app is in `examples/{example}`.", ""]
+        lines += ["```python", text.rstrip("\n"), "```"]
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
+    (HERE / "wrappers.md").write_text(wrappers(), encoding="utf-8")
     (HERE / "errors.md").write_text(errors(), encoding="utf-8")

@@ -70,7 +70,7 @@ class Region:
         """Do the host calls of leaving, on a normal return or a domain error."""
         raise NotImplementedError
 
-    def _fail(self, previous: Any, _failure: BaseException) -> None:
+    def _fail(self, previous: Any, failure: BaseException) -> None:  # noqa: ARG002
         """Leave on the way of a failure: a setting is restored at once, as on a normal return."""
         self._leave(previous)
 
@@ -115,10 +115,10 @@ class AtomicRegion(Region):
     def __init__(self, commit_on: tuple[type[BaseException], ...] | None = None) -> None:
         self.commit_on = commit_on
 
-    _enter = staticmethod(mark_begin_operation)
+    _enter = staticmethod(mark_begin_operation)  # pyright: ignore[reportAssignmentType]
     _leave = staticmethod(mark_end_operation)  # type: ignore[assignment]
 
-    def _fail(self, _previous: int, failure: BaseException) -> None:
+    def _fail(self, previous: int, failure: BaseException) -> None:  # noqa: ARG002
         end_instance(failure, self.word)
 
     def _ends_on(self, error: BaseException) -> bool:
@@ -207,6 +207,7 @@ class CommitRegion(Region):
 
 def _claim(region: Region) -> object:
     """Make `region` the innermost of this task, or refuse it if another task's region is open."""
+    innermost: Any
     innermost, _, outer = call.regions[-1] if call.regions else _NOTHING
     # A region without a token was opened outside the event loop, which therefore runs inside it.
     if outer is not None and outer is not _innermost.get():

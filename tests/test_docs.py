@@ -49,10 +49,11 @@ def test_links_between_pages_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
-def test_error_catalogue_is_current():
-    """`make docs` writes it."""
+@pytest.mark.parametrize("page", ["errors", "wrappers"])
+def test_generated_pages_are_current(page):
+    """`make docs` writes them."""
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
 
-    assert generate.errors() == (ROOT / "docs" / "errors.md").read_text()
+    assert getattr(generate, page)() == (ROOT / "docs" / f"{page}.md").read_text()

@@ -104,6 +104,7 @@ def emit_only(settings: Settings, into: Path, *, progress: Callable[[str], None]
     from durable_codegen.front import run_front
 
     clock = _Clock(progress or (lambda _stage: None))
+    _make_folder(into)
     with _paths_of(settings), _work_folder() as work:
         front = run_front(settings, work, clock.stage)
         with clock.stage("emit"):
@@ -117,6 +118,7 @@ def write_bindings(settings: Settings, into: Path) -> None:
     """Write the stubs of the world, with the host functions that the app uses and the names that it knows."""
     from durable_codegen.front import run_bindings
 
+    _make_folder(into)
     with _paths_of(settings), _work_folder() as work:
         run_bindings(settings, work, into)
 
@@ -167,6 +169,15 @@ def _put(built: Path, output: Path, replacing: Callable[[Path], Any]) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise BuildFailed([Fault("DSL404", f"cannot write {output}: {reason}")]) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder that is to be written to, or say why not before any work is done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BuildFailed([Fault("DSL404", f"cannot write to the folder {folder}: {reason}")]) from error
 
 
 def _copy_anew(source: Path, target: Path) -> None:

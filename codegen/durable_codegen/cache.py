@@ -126,6 +126,8 @@ def _own_source() -> str:
     """A stamp of this tool's source, so that a change of it counts without a new version number."""
     import importlib.util
 
+    from durable_codegen.support import HOST_ONLY
+
     folders = [Path(__file__).parent]
     spec = importlib.util.find_spec("durable_dsl")
     if spec is not None and spec.origin is not None:
@@ -134,7 +136,7 @@ def _own_source() -> str:
         f"{path.relative_to(folder)} {_stamp(path)}"
         for folder in folders
         for path in sorted(folder.rglob("*"))
-        if path.suffix in {".py", ".jinja", ".json", ".wit"} and "engine" not in path.parts
+        if path.suffix in {".py", ".jinja", ".json", ".wit"} and path.relative_to(folder).parts[0] not in HOST_ONLY
     ]
     return _hash("\n".join(stamps).encode())
 

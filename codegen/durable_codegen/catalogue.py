@@ -119,7 +119,8 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "DSL109": Entry(
         "WIT the build does not take",
-        "The world uses a feature of WIT that Golem 1.x components cannot have.",
+        "The world uses a feature of WIT that Golem 1.x components cannot have, or a name that componentize-py's "
+        "bindings cannot have.",
     ),
     "DSL110": Entry(
         "componentize-py failed",
@@ -128,6 +129,10 @@ CATALOGUE: Mapping[str, Entry] = {
     "DSL111": Entry(
         "the built component is not the planned one",
         "The component does not validate, or its world has other imports or exports than planned. Please report it.",
+    ),
+    "DSL112": Entry(
+        "tool missing or untested",
+        "componentize-py or wasm-tools is not installed, or in a version that this tool was not tested with.",
     ),
     "DSL120": Entry(
         "note: retries of a region on this target",

@@ -228,7 +228,8 @@ def _check_names(
 ) -> Iterator[Fault]:
     """Parameters are handed over by position, so a name that WIT does not know is a slip or a misunderstanding."""
     used = [each.name for each in given[: len(names)]]
-    if used != names and sorted(used) == sorted(names[: len(used)]):
+    expected = names[: len(used)]
+    if used != expected and sorted(used) == sorted(expected):
         message = f"{shown} has its parameters in another order than {function.name}: {', '.join(used)}"
         yield Fault("DSL203", message, found.file, found.line, hint=hint)
         return

@@ -7,6 +7,7 @@ was there before.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,7 @@ from durable_codegen.toolchain import run_componentize_py, run_wasm_tools
 from durable_codegen.witjson import Document, WitError, read_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from durable_codegen.compose import Composed
 
@@ -97,28 +98,37 @@ def _checked(component: Path, composed: Composed) -> Iterator[Fault]:
 def _differences(document: Document, composed: Composed) -> Iterator[Fault]:
     (world,) = (entry for entry in document.worlds if entry["name"] == "root")
     built = document.interfaces_of(world, "imports")
-    planned = {_any_wasi(name): functions for name, functions in composed.imports.items()}
-    found = {_any_wasi(name): tuple(document.interface(at)["functions"]) for name, at in built.items()}
+    planned = _by_track(composed.imports)
+    found = _by_track({name: document.interface(at)["functions"] for name, at in built.items()})
     for name in sorted(found.keys() - planned.keys()):
         if not _is_runtime(name):
             yield Fault("DSL111", f"the component imports {name}, which was not planned")
     for name in sorted(planned):
-        missing = set(planned[name]) - set(found.get(name, ()))
+        missing = planned[name] - found.get(name, set())
         if missing:
             yield Fault("DSL111", f"the component does not import {', '.join(sorted(missing))} of {name}")
-        extra = set(found.get(name, ())) - set(planned[name])
+        extra = found.get(name, set()) - planned[name]
         if extra and not _is_runtime(name):
             yield Fault("DSL111", f"the component imports {', '.join(sorted(extra))} of {name}, which was not planned")
-    exports = {_any_wasi(name) for _, name, _ in document.items(world, "exports")} - {_RUNTIME_EXPORT}
-    wanted = {_any_wasi(name) for name in composed.exports}
+    exports = {_track(name) for _, name, _ in document.items(world, "exports")} - {_RUNTIME_EXPORT}
+    wanted = {_track(name) for name in composed.exports}
     if exports != wanted:
         yield Fault("DSL111", f"the component exports {_listed(exports)} where {_listed(wanted)} was planned")
 
 
-def _any_wasi(name: str) -> str:
-    """An interface's name, without the version where componentize-py unifies versions."""
+def _by_track(interfaces: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    """The functions of each interface; its versions that fit together count as one."""
+    found: dict[str, set[str]] = {}
+    for name, functions in interfaces.items():
+        found.setdefault(_track(name), set()).update(functions)
+    return found
+
+
+def _track(name: str) -> str:
+    """An interface's name with as much of its version as decides what fits: such versions become one in a component."""
     this = InterfaceId.parse(name)
-    return this.unversioned if this.namespace == "wasi" and this.version.startswith("0.2.") else name
+    found = re.fullmatch(r"([1-9]\d*|0\.[1-9]\d*|0\.0\.\d+)(?:\.\d+)*", this.version)
+    return str(this._replace(version=found[1])) if found else name
 
 
 def _is_runtime(name: str) -> bool:

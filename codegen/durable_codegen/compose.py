@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durable_codegen.faults import BuildFailed, Fault
-from durable_codegen.names import InterfaceId, camel, interface_modules, python_name
+from durable_codegen.names import InterfaceId, camel, interface_modules, python_name, wit_text
 from durable_codegen.official import needed_packages
 from durable_codegen.trim import HOST_PACKAGE, host_functions, trimmed_host
 from durable_codegen.userwit import UserWit, read_user_wit, write_dependencies
@@ -143,7 +143,7 @@ def _write(user: UserWit, world: World, added: tuple[str, ...], words: tuple[str
         f"package {package};",
         "",
         f"world {_WORLD} {{",
-        f"  include {world.id};",
+        f"  include {wit_text(world.id)};",
         *(f"  import {interface};" for interface in added),
         "}",
         "",

@@ -37,6 +37,7 @@ SETTINGS: Mapping[str, tuple[type, ...]] = {
 
 _ENVIRONMENT = "DURABLE_DSL_"
 _DEFAULT_TIMEOUT = 60.0
+_LONGEST_TIMEOUT = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,14 @@ def resolve(
 
     app = _app(given, table, folder, root, faults)
     requirements = _requirements(given, table, folder, root, project, faults)
+    timeout = _timeout(given.get("import-timeout", table.get("import-timeout", _DEFAULT_TIMEOUT)), faults)
+    world_module = text("world-module")
+    if world_module is not None and not all(part.isidentifier() for part in world_module.split(".")):
+        faults.append(_wrong("world-module", world_module, "the name of a Python module, such as my_world"))
     if app is None or faults:
         raise BuildFailed(faults)
     name, output = text("name"), path("output")
     include = table.get("include", [])
-    timeout = given.get("import-timeout", table.get("import-timeout", _DEFAULT_TIMEOUT))
     return Settings(
         root=root,
         app=app,
@@ -101,10 +105,10 @@ def resolve(
         target=text("target"),
         output=output or root / f"{name or app.stem}.wasm",
         name=name or (output.stem if output else app.stem),
-        world_module=text("world-module"),
+        world_module=world_module,
         requirements=requirements,
         include=tuple(include) if isinstance(include, list) else (),
-        import_timeout=float(str(timeout)),
+        import_timeout=timeout,
         project=project,
     )
 
@@ -114,6 +118,21 @@ def _given(name: str, flags: Mapping[str, object], environment: Mapping[str, str
     if value is not None:
         return value
     return environment.get(_ENVIRONMENT + name.upper().replace("-", "_")) or None
+
+
+def _timeout(value: object, faults: list[Fault]) -> float:
+    """The limit in seconds; a variable of the environment is text."""
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        faults.append(_wrong("import-timeout", value, f"a number of seconds up to {_LONGEST_TIMEOUT:g}"))
+    return seconds
+
+
+def _wrong(setting: str, value: object, takes: str) -> Fault:
+    return Fault("DSL402", f"{setting} is {value!r}", hint=f"{setting} takes {takes}")
 
 
 def _start(folder: Path, app: str) -> Path:

@@ -190,7 +190,8 @@ class _WrapperWriter:
                     base = f"{self._scope.module(f'{self._stubs.world_module}.exports')}.{planned.stub.name}"
                     docs = f"The interface {interface}."
                 name = "" if interface is None else self._stubs.known_as(interface)
-                methods = tuple(self._methods.view(each, name, None) for each in planned.functions)
+                home = self._stubs.module(f"{self._stubs.world_module}.exports.{module}") if interface else None
+                methods = tuple(self._methods.view(each, name, None, home) for each in planned.functions)
                 views.append(ClassView(self._class_names[module, ""], base, docs, methods))
         # Only now is it known of which resources objects are exchanged.
         used = self._methods.lifting.used
@@ -208,7 +209,8 @@ class _WrapperWriter:
     def _resource(self, planned: PlannedResource) -> ClassView:
         base = f"{self._scope.module(planned.stub.module.name)}.{planned.stub.name}"
         names = self._methods.held_class(planned.stub)
-        methods = tuple(self._methods.view(each, planned.name, planned) for each in planned.functions)
+        home = planned.stub.module
+        methods = tuple(self._methods.view(each, planned.name, planned, home) for each in planned.functions)
         app = self._methods.app_module(planned.implementation.owner)
         return ClassView(
             names.name,

@@ -137,16 +137,17 @@ def run_bindings(settings: Settings, work: Path, into: Path) -> None:
     vendored.mkdir()
     sources = _read(settings, vendored, faults, whole_host=True)
     composed = _compose(settings, sources, work / "wit", async_exports=False)
-    into.mkdir(parents=True, exist_ok=True)
     generate_bindings(composed, into, aliases=sources.aliases)
 
 
 def _vendor(settings: Settings, into: Path, faults: list[Fault]) -> None:
     into.mkdir(parents=True, exist_ok=True)
-    if not settings.requirements:
+    wanted = [each.text for each in settings.requirements if not each.is_constraint]
+    if not wanted:
         return
+    constraints = [each.text for each in settings.requirements if each.is_constraint]
     try:
-        vendor([each.text for each in settings.requirements], into, _vendor_cache())
+        vendor(wanted, into, _vendor_cache(), constraints=constraints)
     except BuildFailed as failed:
         # Nothing is built without its dependencies; but the WIT can still be looked at.
         faults += [_placed(fault, settings) for fault in failed.faults]
@@ -272,6 +273,7 @@ def _scan(settings: Settings, sources: _Sources, path: list[Path], late: tuple[s
             settings.app.module,
             path,
             folder,
+            bindings=path[0],
             shown=shown,
             also=sources.resource_modules,
             late=own_late,

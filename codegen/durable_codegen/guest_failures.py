@@ -22,12 +22,17 @@ _FRAME = re.compile(r'^( *)File "(/[^"]*)", line (\d+)(.*)$')
 _START = re.compile(r'^Traceback \(most recent call last\):|^  File "/\d+/', re.MULTILINE)
 _CAUSED_BY = re.compile(r"\n+Caused by:\n(.*)\Z", re.DOTALL)
 _STACK = re.compile(r"\n+Stack backtrace:\n.*\Z", re.DOTALL)
+#: componentize-py itself gave up, outside of the guest.
+_PANIC = re.compile(r"^pyo3_runtime\.PanicException: (.*)", re.MULTILINE)
+_SAME_NAME = "duplicate items detected"
 _EXCEPTION = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
 _MISSING = re.compile(r"No module named '([\w.]+)'")
 
 
 def faults_of(output: str, shown: Sequence[str | None]) -> list[Fault]:
     """The faults behind a failed run. `shown` says, for each folder of the path, what users call it (see `mapped`)."""
+    if panic := _PANIC.search(output):
+        return [_panicked(panic[1], output)]
     message = _STACK.sub("", output.partition("AssertionError: ")[2] or output).strip("\n")
     cause = _CAUSED_BY.search(message)
     said = (message[: cause.start()] if cause else message).rstrip()
@@ -50,6 +55,18 @@ def faults_of(output: str, shown: Sequence[str | None]) -> list[Fault]:
         ]
     code = "DSL211" if kind in {"SyntaxError", "IndentationError", "TabError"} else "DSL210"
     return [Fault(code, f"{kind} in the guest: {text}" if text else f"{kind} in the guest", file, line, detail=detail)]
+
+
+def _panicked(said: str, output: str) -> Fault:
+    if _SAME_NAME in said:
+        return Fault(
+            "DSL109",
+            "a function that the world itself exports has the name of one in the guest's C library",
+            hint="componentize-py cannot tell them apart: put the functions of the world into an interface, or rename "
+            "those called like one of C's (time, read, send, log, y1 …)",
+            detail=said,
+        )
+    return Fault("DSL110", f"componentize-py gave up: {said}", detail=output.strip())
 
 
 def mapped(traceback: str, shown: Sequence[str | None]) -> tuple[str, str | None, int | None]:

@@ -9,10 +9,12 @@ or variant with resources in it gets a function of its own.
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from durable_codegen.layout import call_lines
+from durable_codegen.names import camel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,6 +95,21 @@ class Lifting:
             return self._of_result(module, text, part(0, f"{text}.value"), part(1, f"{text}.value"))
         return None
 
+    def error(self, result: str, home: StubModule, text: str) -> str | None:
+        """The expression for the error `text` of a WIT `result` in the interface `home`, on the way out.
+
+        The bindings say nothing useful of errors, so this follows the WIT: its names stand in the interface's own
+        module, or in one that this imports from.
+        """
+        parts = _parts_of(result)
+        if len(parts) < 2:
+            return None
+        modules = [home, *filter(None, map(self._stubs.module, dict.fromkeys(home.imported.values())))]
+        for module in modules:
+            if found := self.value(_python_type(parts[1]), module, text, "out"):
+                return found
+        return None
+
     def _of_name(self, dotted: str, module: StubModule, text: str, direction: Direction) -> str | None:
         found = self._stubs.resolve(dotted, module)
         if found is None:
@@ -160,6 +177,25 @@ class Lifting:
         good = text if ok is None else f"{ok_class}({ok})"
         bad = text if error is None else f"{error_class}({error})"
         return f"{good} if isinstance({text}, {ok_class}) else {bad}"
+
+
+def _parts_of(wit: str) -> list[str]:
+    """What stands between the brackets of `result<a, list<tuple<b, c>>>`, part by part."""
+    parts, depth = [""], 0
+    for each in wit.partition("<")[2].removesuffix(">"):
+        depth += (each == "<") - (each == ">")
+        if each == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += each
+    return [part.strip() for part in parts]
+
+
+def _python_type(wit: str) -> ast.expr:
+    """A WIT type as the bindings spell it; names of primitive types become ones that stand for nothing."""
+    names = {"option": "Optional", "_": "None"}
+    text = re.sub(r"[\w-]+", lambda name: names.get(name[0]) or camel(name[0]), wit)
+    return ast.parse(text.replace("<", "[").replace(">", "]"), mode="eval").body
 
 
 def _fields(node: ast.ClassDef) -> list[tuple[str, ast.expr]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from durable_codegen.plan import Plan, PlannedFunction, PlannedResource
     from durable_codegen.regions import Region
     from durable_codegen.scan import MarkRecord
-    from durable_codegen.stubs import ClassStub, MethodStub, Stubs
+    from durable_codegen.stubs import ClassStub, MethodStub, StubModule, Stubs
 
 __all__ = ["MethodView", "MethodWriter"]
 
@@ -47,6 +47,8 @@ class MethodView:
     result: str | None
     error: str
     domain_error: str
+    #: Keeps the domain error as it goes out, with objects of the wrapper for resources.
+    settle: list[str]
     failure: str
     is_class_method: bool = False
 
@@ -91,8 +93,10 @@ class MethodWriter:
         """What the wrapper's class for a resource calls its parts."""
         return self._held[stub.module.name, stub.name]
 
-    def view(self, planned: PlannedFunction, owner: str, resource: PlannedResource | None) -> MethodView:
-        """The method of an export; `owner` is its interface or resource, in WIT."""
+    def view(
+        self, planned: PlannedFunction, owner: str, resource: PlannedResource | None, home: StubModule | None
+    ) -> MethodView:
+        """The method of an export; `owner` is its interface or resource, in WIT, `home` the module of its types."""
         parameters = [name for name, _ in planned.stub.parameters]
 
         def local(name: str) -> str:
@@ -106,13 +110,15 @@ class MethodWriter:
         pending = self._pending() if self._plan.retries_at_run_time else []
         lifted = self._lifted(planned, resource, local("result"))
         shape: Literal["direct", "leaving", "settling"] = "direct"
-        if leave or pending:
+        error = self._lifted_error(planned, home, local("domain_error")) if domain_ends else None
+        if leave or pending or error:
             shape = "settling" if domain_ends else "leaving"
         commits = bool(atomic and atomic.commit_on)
         at = BODY + 4 if shape == "settling" or commits else BODY
         call, result = self._call(planned, owner, resource, local, at, leaves=shape != "direct", lifted=lifted)
-        if lifted is not None and (leave or pending):
-            leave = [*leave, f"{local('lifted')} = {lifted}"]
+        if lifted is not None and shape != "direct":
+            # Right after the call, where there is a result: a domain error has none.
+            call = [*call, f"{local('lifted')} = {lifted}"]
             result = local("lifted")
         return MethodView(
             signature=self._signature(planned),
@@ -127,6 +133,9 @@ class MethodWriter:
             result=result,
             error=local("error"),
             domain_error=local("domain_error"),
+            settle=call_lines(f"{local('error')} = {error_class}", [error], BODY + 4)
+            if error
+            else [f"{local('error')} = {local('domain_error')}"],
             failure=local("failure"),
             is_class_method=planned.stub.receiver == "cls",
         )
@@ -275,6 +284,11 @@ class MethodWriter:
             held = self.held_class(resource.stub)
             return lifted.replace(f"{held.name}.{held.holding}(", f"{planned.stub.receiver}.{held.holding}(")
         return lifted
+
+    def _lifted_error(self, planned: PlannedFunction, home: StubModule | None, name: str) -> str | None:
+        if home is None or planned.function.result is None:
+            return None
+        return self.lifting.error(planned.function.result, home, f"{name}.value")
 
     def _without_self(self, stub: MethodStub, resource: PlannedResource | None) -> MethodStub:
         """The method with `Self` spelt out, for following types."""

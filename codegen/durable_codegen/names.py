@@ -9,12 +9,20 @@ or after it. The tests compare all of this with what componentize-py writes.
 from __future__ import annotations
 
 import keyword
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["InterfaceId", "camel", "interface_modules", "python_name", "snake"]
+__all__ = ["InterfaceId", "camel", "interface_modules", "python_name", "snake", "wit_text"]
+
+#: Names that stand in WIT only behind a `%`.
+_WIT_KEYWORD = re.compile(
+    "as|async|bool|borrow|char|constructor|enum|error-context|export|flags|from|func|future|import|include|interface|"
+    "list|map|option|own|package|record|resource|result|static|stream|string|tuple|type|use|variant|with|world|"
+    "[su](8|16|32|64)|f(32|64)"
+)
 
 
 class InterfaceId(NamedTuple):
@@ -42,6 +50,13 @@ class InterfaceId(NamedTuple):
     @property
     def unversioned(self) -> str:
         return str(self._replace(version=""))
+
+
+def wit_text(interface: str) -> str:
+    """The id of an interface or a world as it has to be written in WIT, with a `%` before names that are keywords."""
+    this = InterfaceId.parse(interface)
+    namespace, package, name = (f"%{part}" if _WIT_KEYWORD.fullmatch(part) else part for part in this[:3])
+    return str(InterfaceId(namespace, package, name, this.version))
 
 
 def snake(name: str) -> str:

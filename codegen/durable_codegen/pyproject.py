@@ -23,11 +23,12 @@ _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One dependency as the user wrote it, and where."""
+    """One dependency as the user wrote it, and where; a constraint only says which version, if it is needed at all."""
 
     text: str
     file: str
     line: int | None
+    is_constraint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +75,22 @@ def find_project(start: Path) -> Project | None:
 
 
 def requirements_file(path: Path, root: Path, faults: list[Fault]) -> tuple[Requirement, ...]:
-    """The requirements in a pip requirements file, those it includes with `-r` too."""
-    return _for_the_guest(_lines_of(path, root, faults), faults)
+    """The requirements in a pip requirements file, with the files that it names with `-r` and `-c`."""
+    return _for_the_guest(_lines_of(path, root, faults, set()), faults)
 
 
 def _read(path: Path) -> Project | None:
-    source = path.read_text(encoding="utf-8")
+    source = path.read_text(encoding="utf-8", errors="replace")
     try:
-        content = tomllib.loads(source)
-    except tomllib.TOMLDecodeError as error:
+        # Not the text above, which hides bytes that are none: TOML is UTF-8.
+        content = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         place = re.search(r"\(at line (\d+)", str(error))
         line = int(place[1]) if place else None
         fault = Fault("DSL403", f"pyproject.toml does not parse: {error}", path.name, line)
         return Project(path.parent, path.name, source, {}, None, (fault,))
-    table = content.get("tool", {}).get("durable-dsl")
-    project = content.get("project", {})
+    tools, project = (_table(content, name) for name in ("tool", "project"))
+    table = tools.get("durable-dsl")
     if table is None and (not project or project.get("name") == OWN):
         # Someone else's file: of a workspace, of formatters' settings, or of this tool's own repository.
         return None
@@ -105,7 +107,19 @@ def _read(path: Path) -> Project | None:
     return Project(path.parent, path.name, source, table or {}, dependencies, tuple(faults))
 
 
-def _lines_of(path: Path, root: Path, faults: list[Fault]) -> list[Requirement]:
+def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A table at the top of the file; what else has its name is for the tools whose name it is to complain of."""
+    found = content.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _lines_of(
+    path: Path, root: Path, faults: list[Fault], read: set[Path], *, constraints: bool = False
+) -> list[Requirement]:
+    """The lines of a file and of those that it names; a file counts once, so that two may name each other."""
+    if path in read:
+        return []
+    read.add(path)
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
     if not path.is_file():
         faults.append(Fault("DSL304", f"there is no requirements file {shown}"))
@@ -119,14 +133,16 @@ def _lines_of(path: Path, root: Path, faults: list[Fault]) -> list[Requirement]:
         stripped = re.sub(r"(^|\s)#.*$", "", line.replace("\x00", "")).strip()
         if not stripped:
             continue
-        included = re.match(r"(?:-r|--requirement)[=\s]+(.+)", stripped)
+        included = re.match(r"(-r|--requirement|-c|--constraint)[=\s]*(.+)", stripped)
         if included:
-            found += _lines_of((path.parent / included[1]).resolve(), root, faults)
+            other = (path.parent / included[2]).resolve()
+            narrows = constraints or included[1] in {"-c", "--constraint"}
+            found += _lines_of(other, root, faults, read, constraints=narrows)
         elif stripped.startswith("-"):
             hint = "name packages with versions; options for pip are its own configuration"
             faults.append(Fault("DSL304", f"an option is not a requirement: {stripped}", shown, first, hint))
         else:
-            found.append(Requirement(re.split(r"\s+--hash", stripped)[0], shown, first))
+            found.append(Requirement(re.split(r"\s+--hash", stripped)[0], shown, first, constraints))
     return found
 
 

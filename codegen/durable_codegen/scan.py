@@ -7,9 +7,11 @@ app's own modules, vendored packages, durable_dsl and wrapt) and the standard li
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Class", "Function", "MarkRecord", "Parameter", "Scan", "ScannedModule", "scan"]
+
+_HIDES = (
+    "a name in the WIT hides one that componentize-py's bindings need, such as a parameter called self or a type "
+    "called any, optional, protocol or union: rename it"
+)
 
 _CHILD = Path(__file__).with_name("scan_child.py")
 
@@ -118,6 +125,7 @@ class _Failure:
     missing: str | None
     syntax: bool
     exit: bool
+    bindings: bool
 
 
 def scan(
@@ -125,6 +133,7 @@ def scan(
     path: Sequence[Path],
     app: Path,
     *,
+    bindings: Path | None = None,
     shown: Callable[[str], str],
     also: Sequence[str] = (),
     late: Sequence[str] = (),
@@ -133,10 +142,10 @@ def scan(
 ) -> Scan:
     """Import `module` with `path` in a child process and describe it.
 
-    `app` is the folder on the path that holds the app; `shown` turns a path in it into what messages show. `also`
-    names further modules of the app to import, `late` those that only its functions import. Raises BuildFailed if the
-    import fails or does not end; with `missing_are_known`, a module that is not found leaves an empty scan, for it has
-    been reported already.
+    `app` is the folder on the path that holds the app, `bindings` the one that holds the bindings; `shown` turns a path
+    in the app into what messages show. `also` names further modules of the app to import, `late` those that only its
+    functions import. Raises BuildFailed if the import fails or does not end; with `missing_are_known`, a module that is
+    not found leaves an empty scan, for it has been reported already.
     """
     request = {
         "module": module,
@@ -144,6 +153,7 @@ def scan(
         "late": list(late),
         "path": [str(folder) for folder in path],
         "app": f"{app}{os.sep}",
+        "bindings": f"{bindings}{os.sep}",
         "ours": [f"{folder}{os.sep}" for folder in path if folder != app],
         "timeout": timeout,
     }
@@ -165,23 +175,28 @@ def _run(request: Mapping[str, Any], timeout: float) -> tuple[dict[str, Any] | N
     """The child's report, what the app printed, and the exit status (None: it had to be ended)."""
     reading, writing = os.pipe()
     with subprocess.Popen(
-        [sys.executable, "-I", "-S", "-X", "utf8", str(_CHILD), json.dumps(request), str(writing)],
+        [sys.executable, "-I", "-S", "-B", "-X", "utf8", str(_CHILD), json.dumps(request), str(writing)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         pass_fds=[writing],
+        start_new_session=True,
     ) as child:
         os.close(writing)
-        with os.fdopen(reading, "r", encoding="utf-8") as channel:
-            printed = _Drain(child)
-            # The report can be longer than a pipe holds, so it is read while the child writes; a child that hangs
-            # ends itself (faulthandler), which closes the pipe too.
-            text = channel.read()
         try:
-            ended: int | None = child.wait(timeout + 5)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            ended = None
+            with os.fdopen(reading, "r", encoding="utf-8") as channel:
+                printed = _Drain(child)
+                # The report can be longer than a pipe holds, so it is read while the child writes; a child that hangs
+                # ends itself (faulthandler), which closes the pipe too.
+                text = channel.read()
+            try:
+                ended: int | None = child.wait(timeout + 5)
+            except subprocess.TimeoutExpired:
+                ended = None
+        finally:
+            # With all that it started itself, which would hold our end of its output open.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
         output = printed.text()
     if text:
         return json.loads(text), output, ended
@@ -205,7 +220,7 @@ class _Drain:
             self._pieces.append(piece)
 
     def text(self) -> str:
-        # A process that the app started may hold the other end open for as long as it likes.
+        # A process that the app sent into a session of its own may hold the other end open for as long as it likes.
         self._thread.join(2)
         return b"".join(self._pieces).decode("utf-8", "replace")
 
@@ -213,6 +228,9 @@ class _Drain:
 def _failed(failure: _Failure, app: str, shown: Callable[[str], str]) -> Fault:
     file = shown(failure.file) if failure.file else None
     text = _shown_paths(failure.text, app, shown).rstrip("\n")
+    if failure.bindings:
+        said = failure.message.partition(" (")[0]
+        return Fault("DSL109", f"the bindings of the world do not import: {failure.type}: {said}", hint=_HIDES)
     if failure.syntax:
         return Fault("DSL211", f"syntax error: {failure.message}", file, failure.line, PYTHON_NOTE, detail=text)
     if failure.exit:
@@ -239,7 +257,9 @@ def _hung(output: str, app: str, shown: Callable[[str], str], timeout: float) ->
 
 
 def _died(output: str, status: int) -> Fault:
-    return Fault("DSL210", f"the process that imported the app ended with status {status}", detail=output[-2000:])
+    how = f"with status {status}" if status >= 0 else f"by {signal.Signals(-status).name}"
+    hint = "something that the app does at import ends the process, such as os._exit"
+    return Fault("DSL210", f"the process that imported the app ended {how}", hint=hint, detail=output[-2000:])
 
 
 def _shown_paths(text: str, app: str, shown: Callable[[str], str]) -> str:

@@ -59,6 +59,8 @@ def _import_late(names: list[str]) -> None:
 def _error(error: BaseException, request: dict[str, Any]) -> dict[str, Any]:
     """What went wrong, with the traceback from the app's first frame on."""
     report = traceback.TracebackException.from_exception(error)
+    # What the bindings raise on purpose, they raise in functions.
+    innermost = error.filename or "" if isinstance(error, SyntaxError) else _module_at_the_end(report.stack)
     place: tuple[str, int | None] | None = None
     waiting: list[traceback.TracebackException | None] = [report]
     while waiting:
@@ -74,6 +76,7 @@ def _error(error: BaseException, request: dict[str, Any]) -> dict[str, Any]:
     if isinstance(error, SyntaxError) and error.filename:
         place = (error.filename, error.lineno)
     return {
+        "bindings": innermost.startswith(request["bindings"]),
         "type": type(error).__name__,
         "message": str(error),
         "text": "".join(report.format()),
@@ -83,6 +86,12 @@ def _error(error: BaseException, request: dict[str, Any]) -> dict[str, Any]:
         "syntax": isinstance(error, SyntaxError),
         "exit": isinstance(error, SystemExit),
     }
+
+
+def _module_at_the_end(stack: traceback.StackSummary) -> str:
+    """The file whose top level, or whose class at top level, an exception comes from; "" for functions."""
+    last = stack[-1] if stack else None
+    return "" if last is None or last.name == "__getattr__" else last.filename
 
 
 def _is_ours(file: str, request: dict[str, Any]) -> bool:

@@ -38,7 +38,7 @@ __all__ = [
 
 Version = tuple[int, ...]
 
-_CODE = "DSL110"
+_CODE = "DSL112"
 
 #: Kept of the caller's environment: where temporary files go, and what the dynamic linker needs.
 _KEPT = ("TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")

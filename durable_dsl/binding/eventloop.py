@@ -90,6 +90,10 @@ class GuestEventLoop(asyncio.BaseEventLoop):
             if position in ready and not future.done():
                 future.set_result(None)
 
+    def run_in_executor(self, *_asked: Any) -> Any:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Refused in words; asyncio would fail on a module that is not there."""
+        raise RuntimeError("a component has no threads: call the function itself")
+
     def _write_to_self(self) -> None:
         """There are no other threads that the loop could be woken from."""
 

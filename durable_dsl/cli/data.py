@@ -152,6 +152,10 @@ def invocation_failed(error: InvocationError, worker: str) -> CommandError:
             "nothing was changed; go on with the build that fits, or: durable-dsl worker update --snapshot, "
             "worker revert, worker fork"
         )
+        if "recorded filesystem::" in error.message:
+            hint = f"it may have been run with a --dir that is not given now; otherwise, {hint}"
         return CommandError(f"worker {worker!r} does something else than its oplog has recorded: {error.message}", hint)
     told = error.traceback or str(error)
+    if error.message not in told:  # frames of WebAssembly say nothing of what happened
+        told = f"{error}\n{told}"
     return CommandError(f"the invocation failed; worker {worker!r} is {error.status}", told, GUEST_FAILED)

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_dsl.cli import console
-from durable_dsl.cli.data import add_data_option, add_guest_options, add_json_option, existing, guest_options, opened
+from durable_dsl.cli.data import (
+    add_data_option,
+    add_guest_options,
+    add_json_option,
+    existing,
+    guest_options,
+    invocation_failed,
+    opened,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -117,8 +125,17 @@ def _told(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
 
 def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
     worker = engine.worker(arguments.name)
-    worker.resume()
-    return _after_running(worker, arguments, "resumed")
+    return _after_resuming(worker, arguments, "resumed")
+
+
+def _after_resuming(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
+    from durable_dsl.engine.errors import InvocationError
+
+    try:
+        worker.resume()
+    except InvocationError as error:
+        raise invocation_failed(error, worker.name) from error
+    return _after_running(worker, arguments, said)
 
 
 def _after_running(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
@@ -154,10 +171,9 @@ def _complete_promise(engine: Engine, arguments: argparse.Namespace) -> int:
     if not done or worker.status not in {"suspended", "running"}:
         return _told(worker, arguments, said)
     try:
-        worker.resume()
+        return _after_resuming(worker, arguments, said)
     except LeaseError:  # the process that runs the worker has seen it
         return _told(worker, arguments, said)
-    return _after_running(worker, arguments, said)
 
 
 def _update(engine: Engine, arguments: argparse.Namespace) -> int:
@@ -168,18 +184,17 @@ def _update(engine: Engine, arguments: argparse.Namespace) -> int:
             f"worker {worker.name!r} belongs to component {worker.component!r}, the file is {component.name!r}"
         )
     worker.update(component, snapshot=arguments.snapshot)
-    return _told(worker, arguments, f"updated to version {worker.version}")
+    return _after_running(worker, arguments, f"updated to version {worker.version}")
 
 
 def _fork(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.turns import OVER
+    from durable_dsl.engine.oplog.summary import OVER
 
     forked = engine.worker(arguments.name).fork(arguments.new_name, arguments.at)
     said = f"forked from {arguments.name}"
     if forked.status in OVER:
         return _told(forked, arguments, said)
-    forked.resume()
-    return _after_running(forked, arguments, said)
+    return _after_resuming(forked, arguments, said)
 
 
 def _revert(engine: Engine, arguments: argparse.Namespace) -> int:

@@ -79,6 +79,7 @@ class Engine:
         self._builds: dict[tuple[str, int], LoadedComponent] = {}
         self._workers: dict[int, Worker] = {}
         self._watcher: Watcher | None = None
+        self.closed = False
         try:
             data.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -137,6 +138,7 @@ class Engine:
         for worker in self._workers.values():
             worker.close()
         self._workers.clear()
+        self.closed = True
         self.store.close()
 
     # Components

@@ -89,11 +89,12 @@ def open_batch(host: Host, name: str, request: str, is_all: Callable[[str], bool
         batch = Batch(row[0], _standing(host, row, is_all))
     else:
         host.check_signal()
-        if not host.recording:
-            return Batch(None, "now")
-        begin = host.log.append(BeginRemoteWrite(name, request, None if host.idempotent else True))
-        batch = Batch(begin, "now")
-        host.log.commit()
+        batch = Batch(None, "now")
+        if host.recording:
+            batch.begin = host.log.append(BeginRemoteWrite(name, request, None if host.idempotent else True))
+            host.log.commit()
+        if host.log.probe is not None:
+            host.log.probe.called("before", host, name, "write-remote-batched")
     if batch.begin is not None and batch.standing != "lost":
         host.begins.append(batch.begin)
     return batch

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from durable_dsl.engine.loading import LoadedComponent
 
-_FRAME = re.compile(r'^  File "(?P<file>[^"<]+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
+#: Of a file that is not among the bindings that componentize-py puts into a component.
+_FRAME = re.compile(r'^  File "(?!/world/)(?P<file>[^"<]+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
 
 
 class _Unwritten(Oplog):

@@ -17,7 +17,7 @@ from durable_dsl.engine.failures import Told, tell
 from durable_dsl.engine.lease import Lease
 from durable_dsl.engine.oplog.entries import Entry, Error, Exited, Interrupted, Suspend
 from durable_dsl.engine.oplog.log import Oplog
-from durable_dsl.engine.oplog.summary import Summary, summarize
+from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
 from durable_dsl.engine.session import Session
 from durable_dsl.engine.signals import (
     AwaitPromise,
@@ -135,6 +135,9 @@ class Driver:
             if attempted is not None:
                 return attempted
             self.reload()
+            if self.status in OVER:  # it is as it was; nothing is tried again
+                said = f"worker {self.worker.name!r} is {self.status} and could not be updated"
+                raise InvocationError("UpdateFailed", said, "", self.status)
         session = self.new_session(self.summary.version, self.summary.deleted)
         session.open()
         if self.summary.snapshot is not None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine import updating
-from durable_dsl.engine.errors import LeaseError, UsageError
+from durable_dsl.engine.errors import InvocationError, LeaseError, UsageError
 from durable_dsl.engine.oplog.entries import Create, Interrupted, PendingUpdate, Revert
+from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.signals import Interrupt, Restart
 
 if TYPE_CHECKING:
@@ -145,12 +146,15 @@ def _carry_out(driver: Driver, version: int, mode: str) -> None:
         driver.drop_session()
         driver.log.append(PendingUpdate(version, "automatic"))
         driver.log.commit()
-    elif driver.status in {"failed", "exited"}:
+    elif driver.status in OVER:
         raise UsageError(f"a worker that is {driver.status} cannot save a snapshot")
     elif updating.save_snapshot(driver, version) is not None:
         driver.reload()
         return
     try:
         driver.run(None)
+    except InvocationError as error:  # how the worker went on, on whichever build: its status tells
+        if error.type == "EngineClosed":
+            raise
     finally:
         driver.reload()

@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import results, watcher
-from durable_dsl.engine.errors import InvocationError, LeaseError, UsageError
+from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
 from durable_dsl.engine.invocation import Invocation
-from durable_dsl.engine.oplog.summary import Summary, summarize
+from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
 from durable_dsl.engine.queue import Queue
 from durable_dsl.engine.session import arguments_of, arguments_text, result_of
 from durable_dsl.engine.signals import Closing
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from durable_dsl.engine.signals import Signal
 
 _CLOSING_SECONDS = 2.0
-#: A worker in one of these runs nothing any more, unless it is reverted or updated.
-OVER = frozenset({"failed", "exited"})
 
 
 class Turns:
@@ -212,8 +210,8 @@ class Turns:
         finally:
             self._pass_on()
 
-    def _run(self, driver: Driver, job: Invocation | None) -> None:
-        """Run `job` (None: what is under way). Failures are told through the invocations."""
+    def _run(self, driver: Driver, job: Invocation | None) -> InvocationError | None:
+        """Run `job` (None: what is under way). Failures are told through the invocations, and returned."""
         try:
             driver.run(job)
         except UsageError as error:  # found by the instance, before anything ran: this caller's alone
@@ -224,9 +222,11 @@ class Turns:
             job.fail(error)
         except InvocationError as error:
             self._fail_all(error)
+            return error
         except BaseException as error:
             self._fail_all(error)
             raise
+        return None
 
     def _pass_on(self) -> None:
         """Give the turn to the next invocation in the queue, in a thread of its own."""
@@ -262,12 +262,16 @@ class Turns:
         finally:
             self._pass_on()
 
-    def in_background(self, work: Callable[[Driver], None]) -> None:
+    def in_background(self, work: Callable[[Driver], object]) -> None:
         """Do something with the turn in a thread, as soon as it can be had; not where another process runs it."""
 
         def wait_and_work() -> None:
-            with suppress(LeaseError, InvocationError), self.turn() as driver:
-                work(driver)
+            try:
+                with suppress(LeaseError, InvocationError), self.turn() as driver:
+                    work(driver)
+            except StoreError:
+                if not self.engine.closed:  # else it goes on when the worker is opened again
+                    raise
 
         threading.Thread(target=wait_and_work, name=f"durable-dsl steering {self.name}", daemon=True).start()
 

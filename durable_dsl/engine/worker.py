@@ -11,8 +11,9 @@ from durable_dsl.engine.elsewhere import begun_or_joined
 from durable_dsl.engine.errors import DamagedError, UpdateRefused, UsageError
 from durable_dsl.engine.json_form import python_arguments
 from durable_dsl.engine.oplog.entries import Create, Record
+from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.retries import DEFAULT_POLICY, RetryPolicy
-from durable_dsl.engine.turns import OVER, Turns, told
+from durable_dsl.engine.turns import Turns, told
 
 if TYPE_CHECKING:
     from durable_dsl.engine.api import Engine
@@ -72,7 +73,11 @@ class Worker(Turns):
     # Steering
 
     def resume(self) -> None:
-        """Continue what is under way, and then the queue; returns when what was under way is done."""
+        """Continue what is under way, and then the queue; returns when what was under way is done.
+
+        If that fails, the worker's status tells. Raises InvocationError where the worker cannot go on at all: its build
+        does something else than its oplog has recorded.
+        """
         if self.status in OVER:
             raise UsageError(
                 f"worker {self.name!r} is {self.status} and cannot be resumed",
@@ -81,7 +86,9 @@ class Worker(Turns):
         if self._driver is not None:
             self._driver.wake()
         with self.turn() as driver:
-            self._run(driver, None)
+            failed = self._run(driver, None)
+            if failed is not None and failed.type == "Divergence":
+                raise failed
             with self._condition:
                 if self._forgotten:
                     self._backlog.extend(self._load_queue(driver))
@@ -125,7 +132,8 @@ class Worker(Turns):
         """A new worker with the same history up to entry `at` (the last one by default), continued in a thread."""
         steering.fork(self, name, self.engine.store.last_index(self.id) if at is None else at)
         forked = self.engine.worker(name)
-        forked.resume_in_background()
+        if forked.status not in OVER:
+            forked.resume_in_background()
         return forked
 
     # Reading

@@ -28,14 +28,16 @@ _COMMITTED = frozenset({"write-remote", "write-remote-batched"})
 
 
 def disk_before_answer(events: Iterable[Event]) -> str | None:
-    """A write is on disk before its guest has the answer; its begin, under `non_idempotent`, before it is done."""
+    """A write is on disk before its guest has the answer; its begin, where it has one, before it is done."""
+    begun: Event | None = None
     for event in events:
+        if event.place == "record":
+            begun = event if event.type == "begin-remote-write" else None
         if event.zone:
             continue
         if event.place == "answer" and event.type in _COMMITTED and event.on_disk < event.index:
             return f"at {event.point} ({event.meaning}) entry {event.index} had to be on disk, {event.on_disk} was"
-        begun = event.place == "before" and event.type == "write-remote" and not event.idempotent
-        if begun and event.on_disk < event.index - 1:
+        if event.place == "before" and begun is not None and begun.name == event.name and event.on_disk < begun.index:
             return f"at {event.point} ({event.meaning}) its begin had to be on disk, up to {event.on_disk} was"
     return None
 

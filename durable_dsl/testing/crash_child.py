@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from durable_dsl.testing.crash_stage import Stage
+    from durable_dsl.testing.crash_stage import Ground
 
 _LOADED_BEFORE_FORK = sys.platform == "linux"
 
@@ -36,8 +36,9 @@ _LOADED_BEFORE_FORK = sys.platform == "linux"
 class Request:
     """One run. `work` is `run` or `resume`, `at` where it ends, `last` the last index that is on disk."""
 
-    folder: Path
+    ground: Path
     component: Path
+    interruptible: bool
     export: str
     arguments: tuple[Any, ...]
     options: Mapping[str, Any]
@@ -60,42 +61,42 @@ class Answer:
 def main() -> None:
     for module in sys.argv[2:]:
         import_module(module)
-    stages: dict[tuple[Path, str], Stage] = {}
+    grounds: dict[Path, Ground] = {}
     with Connection(int(sys.argv[1])) as driver:
         while True:
             try:
                 request: Request = driver.recv()
             except EOFError:
                 return
-            driver.send(_serve(request, stages))
+            driver.send(_serve(request, grounds))
 
 
-def _serve(request: Request, stages: dict[tuple[Path, str], Stage]) -> Answer:
+def _serve(request: Request, grounds: dict[Path, Ground]) -> Answer:
     notes = request.data / "notes"
     try:
-        stage = _stage(request, stages)
+        if _LOADED_BEFORE_FORK:
+            _ground(request, grounds)
     except Exception:  # noqa: BLE001 - told to the driver, whose caller sees it
         return Answer("fault", fault=traceback.format_exc())
     child = os.fork()
     if child == 0:
-        _child(stage, request, notes)
+        _child(request, grounds, notes)
     return _answer(child, notes, request.seconds)
 
 
-def _stage(request: Request, stages: dict[tuple[Path, str], Stage]) -> Stage:
-    from durable_dsl.testing.crash_stage import Stage
+def _ground(request: Request, grounds: dict[Path, Ground]) -> Ground:
+    from durable_dsl.testing.crash_stage import Ground
 
-    known = stages.get((request.folder, request.export))
+    known = grounds.get(request.ground)
     if known is None:
-        known = Stage(request.folder, request.component, request.export, request.arguments, request.options)
-        stages[request.folder, request.export] = known
-        if _LOADED_BEFORE_FORK:
-            known.load()
+        known = Ground(request.ground, request.component, interruptible=request.interruptible)
+        grounds[request.ground] = known
     return known
 
 
-def _child(stage: Stage, request: Request, notes: Path) -> NoReturn:
+def _child(request: Request, grounds: dict[Path, Ground], notes: Path) -> NoReturn:
     """The process that is killed. It ends here, whatever happens."""
+    from durable_dsl.testing.crash_stage import Stage
 
     def die() -> NoReturn:
         notes.write_text(json.dumps([asdict(event) for event in watch.events]))
@@ -104,8 +105,8 @@ def _child(stage: Stage, request: Request, notes: Path) -> NoReturn:
 
     status = 1
     try:
-        if not _LOADED_BEFORE_FORK:
-            stage.load()
+        ground = _ground(request, grounds)
+        stage = Stage(request.data.parent, ground, request.export, request.arguments, request.options)
         watch = Watch(request.last, request.at, die)
         stage.work(request.work, request.data, watch)
         notes.write_text(json.dumps([asdict(event) for event in watch.events]))
@@ -133,6 +134,6 @@ def _answer(child: int, notes: Path, seconds: float) -> Answer:
     notes.unlink(missing_ok=True)
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     if killed or status == 0:
-        events = tuple(Event(**{**each, "regions": tuple(each["regions"])}) for each in json.loads(text))
+        events = tuple(Event(**each) for each in json.loads(text))
         return Answer("killed" if killed else "returned", events)
     return Answer("fault", fault=text or f"the process ended with wait status {status}")

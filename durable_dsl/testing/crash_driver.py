@@ -93,6 +93,7 @@ class CrashDriver:
         from durable_dsl.testing.crash_points import event_name
         from durable_dsl.testing.crash_processes import Processes
 
+        __tracebackhide__ = True  # pytest shows the test's line, and the report
         started = time.perf_counter()
         settings = self._settings(sample=sample, real=real, seed=seed)
         if settings["real"]:

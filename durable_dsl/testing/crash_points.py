@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ class Event:
     on_disk: int = 0
     zone: bool = False
     idempotent: bool = True
-    regions: tuple[int, ...] = ()
 
     @property
     def meaning(self) -> str:
@@ -113,8 +112,10 @@ class Watch:
             point = f"{point}#{self._names[point]}"
         number = len(self.events)
         host = self._host
-        state = () if host is None else (host.level == PERSIST_NOTHING, host.idempotent, tuple(host.regions))
-        self.events.append(Event(point, place, index, name, type_, self.on_disk, *state))
+        event = Event(point, place, index, name, type_, self.on_disk)
+        if host is not None:
+            event = replace(event, zone=host.level == PERSIST_NOTHING, idempotent=host.idempotent)
+        self.events.append(event)
         if self._at is not None and self._at in {point, event_name(number)}:
             self.dead = True
             self._die()

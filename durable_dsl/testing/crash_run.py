@@ -134,7 +134,8 @@ class Runner:
         last = last_of(data)
         if run.point.real:
             stage = self.stage
-            what = (stage.folder, stage.path, stage.export, stage.arguments, stage.options)
+            ground = stage.ground
+            what = (ground.data, ground.path, ground.interruptible, stage.export, stage.arguments, stage.options)
             answer = self._processes.run(Request(*what, data, work, at, last, _SECONDS))
             if answer.fault:
                 raise RuntimeError(f"in the process that was to be killed: {answer.fault}")

@@ -1,13 +1,13 @@
 """A component, an export and arguments, to be run from the same beginning as often as one likes.
 
-The beginning is a data directory with the component and the worker, and with the invocations of `setup` where there
-are any. Every run gets a copy. One worker name and one idempotency key serve all runs, so that what is derived from
-them does not differ. The component is compiled and linked once and shared by the engines.
+The *ground* is a data directory that holds the component; it is compiled and linked once and shared by all engines of
+the process. The *beginning* is a copy of it with the worker, and with the invocations of `setup` where there are any.
+Every run gets a copy of that. One worker name and one idempotency key serve all runs, so that what is derived from
+them does not differ.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from contextlib import closing, contextmanager
@@ -70,46 +70,50 @@ class Outcome:
         return repr(self.value) if self.failure is None else str(self.failure)
 
 
+class Ground:
+    """A data directory with a component in it. `interruptible` is what an engine with a time limit needs."""
+
+    def __init__(self, data: Path, path: Path, *, interruptible: bool) -> None:
+        self.data = data
+        self.path = path
+        self.interruptible = interruptible
+        with SharedEngine.open(data, timeout=3600 if interruptible else None) as engine:
+            self.component = engine.load(path)
+            self.component.imports  # noqa: B018 - linked now, so that a forked process finds it done
+
+    def copy(self, target: Path) -> None:
+        """A data directory like this one, that shares its component files."""
+        copy_data(self.data, target)
+
+
 class Stage:
     """What is run. `options` go to `Engine.open`; time is skipped unless they hold a clock."""
 
     def __init__(
-        self, folder: Path, component: Path, export: str, arguments: tuple[Any, ...], options: Mapping[str, Any]
+        self, folder: Path, ground: Ground, export: str, arguments: tuple[Any, ...], options: Mapping[str, Any]
     ) -> None:
         self.folder = folder
-        self.template = folder / "beginning"
-        self.path = component
+        self.ground = ground
         self.export = export
         self.arguments = arguments
         self.options = dict(options)
-        self._component: LoadedComponent | None = None
+        self._beginning = folder / "beginning"
         self._copies = 0
 
     def prepare(self, setup: Callable[[Worker], object] | None) -> None:
-        """Make the beginning. Raises what is wrong with component, export or arguments."""
-        with self._open(self.template) as engine:
-            self._component = engine.load(self.path)
-            export = self._component.resolve(self.export)
-            python_arguments(list(self.arguments), export)
-            worker = engine.worker(WORKER, self._component)
+        """Make the beginning. Raises what is wrong with export or arguments."""
+        python_arguments(list(self.arguments), self.ground.component.resolve(self.export))
+        self.ground.copy(self._beginning)
+        with self._open(self._beginning) as engine:
+            worker = engine.worker(WORKER, self.ground.component)
             if setup is not None:
                 setup(worker)
-
-    def load(self) -> None:
-        """Compile and link in this process, where another one has made the beginning."""
-        with self._open(self.template) as engine:
-            self._component = engine.load(self.path)
-            self._component.imports  # noqa: B018 - linked now, so that a forked process finds it done
 
     def copy(self) -> Path:
         """A new data directory that stands at the beginning."""
         self._copies += 1
-        target = self.folder / f"{os.getpid()}-{self._copies}"
-        target.mkdir()
-        for source in self.template.iterdir():
-            if source.is_file():
-                shutil.copyfile(source, target / source.name)
-        (target / "components").symlink_to(self.template / "components")
+        target = self.folder / str(self._copies)
+        copy_data(self._beginning, target)
         return target
 
     def work(self, name: str, data: Path, watch: Watch | None = None) -> Outcome | None:
@@ -119,8 +123,6 @@ class Stage:
         """
         try:
             with self._open(data) as engine:
-                assert self._component is not None
-                engine.adopt(self._component)
                 worker = engine.worker(WORKER)
                 if watch is not None:
                     engine.store.probe = watch
@@ -143,7 +145,17 @@ class Stage:
             options["clock"] = _clock(data)
         options.setdefault("output", _discard)
         with SharedEngine.open(data, **options) as engine:
+            engine.adopt(self.ground.component)
             yield engine
+
+
+def copy_data(source: Path, target: Path) -> None:
+    """Copy a data directory that nobody uses; component files are shared."""
+    target.mkdir(parents=True)
+    for file in source.iterdir():
+        if file.is_file():
+            shutil.copyfile(file, target / file.name)
+    (target / "components").symlink_to((source / "components").resolve())
 
 
 def rows_of(data: Path) -> tuple[list[Row], list[Row]]:

@@ -66,7 +66,7 @@ class EffectServer:
 
 
 class _Server(ThreadingHTTPServer):
-    def handle_error(self, *_: object) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """Clients that die are what this is for."""
 
 

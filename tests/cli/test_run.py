@@ -161,3 +161,28 @@ def test_a_divergence_is_shown_as_recorded_against_attempted(run, tmp_path):
     assert 1 == status
     assert "recorded golem random::get_random_u64, attempted wall_clock::now" in err
     assert "nothing was changed" in err
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "nan", "inf", "soon"])
+def test_a_time_limit_is_more_than_nothing(run, capfd, limit):
+    """Anything else is a usage error."""
+    with pytest.raises(SystemExit) as ended:
+        run("script", "run", "result = 1", "--timeout", limit)
+    assert 2 == ended.value.code
+    assert "expected a number of seconds above 0" in capfd.readouterr().err
+
+
+def test_too_little_memory_is_told_without_a_traceback_of_ours(run):
+    """The component alone needs more."""
+    status, out, err = run("script", "run", "result = 1", "--worker", "w", "--max-memory", "1M")
+    assert (1, "") == (status, out)
+    assert "memory" in err
+    assert "Traceback" not in err
+
+
+def test_a_file_that_is_no_text_is_refused(run, tmp_path):
+    """JSON is UTF-8."""
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    status, _, err = run("script", "run", f"@{tmp_path / 'bytes'}")
+    assert 1 == status
+    assert "is not UTF-8 text" in err

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from durable_dsl.cli.main import main
-from tests.engine.programs import ROOT, command, killed_when
+from tests.engine.programs import ROOT, command, killed_when, rewritten
 from tests.guests import guest
 
 
@@ -162,3 +162,40 @@ def test_granting_a_directory(verb, tmp_path):
 
     assert '"x"\n' == run(verb, "result = open('/shared/f').read()", *grant)[1]
     assert 1 == run(verb, "", "--dir", "nonsense")[0]
+
+
+def test_resuming_tells_a_divergence(verb, tmp_path):
+    """It is no success: the worker cannot go on with this build."""
+    run(verb, "host.get_oplog_index()")
+    rewritten(tmp_path / "durable.sqlite3", json.dumps(["host.generate_idempotency_key()"]))
+    status, _, err = verb("worker", "resume", "w")
+    assert 1 == status
+    assert "recorded no-op, attempted golem api::generate_idempotency_key" in err
+
+
+def test_a_fork_of_a_failed_worker(verb):
+    """It is made, and is as failed."""
+    run(verb, "raise ValueError(1)")
+    status, _, err = verb("worker", "fork", "w", "copy")
+    assert (0, True) == (status, "forked from w; failed" in err)
+    assert 1 == verb("worker", "fork", "w", "none", "--at", "0")[0]
+
+
+def test_updating_to_a_file_that_is_not_there(verb, tmp_path):
+    """One line, no traceback."""
+    run(verb, "result = 1")
+    status, _, err = verb("worker", "update", "w", str(tmp_path / "none.wasm"))
+    assert (1, f"error: there is no file {tmp_path / 'none.wasm'}\n") == (status, err)
+
+
+def test_a_directory_that_is_not_granted_any_more(verb, tmp_path):
+    """What the worker read there is in its oplog, but it cannot be asked for: the hint says so."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "file").write_text("text")
+    grant = ("--dir", f"{tmp_path / 'shared'}::/shared")
+    source = "result = open('/shared/file').read()"
+    assert '"text"\n' == run(verb, source, *grant)[1]
+    status, _, err = run(verb, "result = 1")
+    assert 1 == status
+    assert "it may have been run with a --dir that is not given now" in err
+    assert '"1"\n' == run(verb, "result = 1", *grant)[1]

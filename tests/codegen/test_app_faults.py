@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
@@ -124,9 +125,9 @@ FAULTS = {
     "replaced": (
         f'{USES}{MOVE}@export("orders")\n{PLACE}@export("orders")\n{PLACE}',
         "DSL205",
-        6,
+        5,
         "place and place both implement orders#place",
-        "app.py:4",
+        "app.py:3",
     ),
     "not-a-function": (f"{PLACE}move = 3\n", "DSL207", 2, "type int", "define a function move"),
     "a-class": (f"{PLACE}class move: pass\n", "DSL207", 2, "move is a class", "define a function move"),
@@ -235,6 +236,13 @@ def test_classes_may_name_parameters_freely(tmp_path):
     assert "def move(self, source: str, target: str) -> int: ..." in faults[0].hint
 
 
+def test_a_decorator_may_hide_the_parameters(tmp_path):
+    """What takes any number of arguments takes those of the export."""
+    app = f"def d(f):\n    return lambda *given: f(*given)\n@d\n{PLACE}def move(source, *rest): return 0\n"
+
+    assert faults_of(tmp_path, {"app.py": app}) == ()
+
+
 def test_traceback_is_the_users_own(tmp_path):
     """Paths as the user knows them, frames of the build left out."""
     faults = faults_of(
@@ -258,6 +266,25 @@ def test_an_app_that_hangs_is_ended(tmp_path):
 
     assert places(faults) == [("DSL212", "app.py:5")]
     assert "after 1 s" in faults[0].message
+
+
+def test_a_process_that_the_app_starts_does_not_keep_the_build_waiting(tmp_path):
+    """It is ended with the app's."""
+    pyproject = "[tool.durable-dsl]\nimport-timeout = 1\n"
+    app = f"import subprocess\n{PLACE}{MOVE}subprocess.run(['sleep', '60'])\n"
+    begin = time.perf_counter()
+    faults = faults_of(tmp_path, {"app.py": app, "pyproject.toml": pyproject})
+
+    assert places(faults) == [("DSL212", "app.py:4")]
+    assert time.perf_counter() - begin < 30
+
+
+def test_an_app_that_ends_its_process(tmp_path):
+    """Without an exception there is no place to name."""
+    faults = faults_of(tmp_path, {"app.py": "import os\nos.abort()\n"})
+
+    assert places(faults) == [("DSL210", "")]
+    assert "SIGABRT" in faults[0].message
 
 
 def test_syntax_error_says_which_python(tmp_path):
@@ -293,3 +320,23 @@ def test_notes_come_once(tmp_path):
 def test_a_clean_app_has_no_warnings(tmp_path):
     """Warnings must stay rare enough to be read."""
     assert faults_of(tmp_path, {"app.py": PLACE + MOVE}) == ()
+
+
+@pytest.mark.parametrize(
+    ("interface", "said"),
+    [
+        ("f: func(self: u8);", "SyntaxError: duplicate argument 'self'"),
+        (
+            "record optional { a: u8 } record r { o: option<optional> }",
+            "TypeError: type 'Optional' is not subscriptable",
+        ),
+    ],
+)
+def test_a_name_that_the_bindings_cannot_have(interface, said, tmp_path):
+    """The bindings fail, not the app: neither its place nor its Python is to blame."""
+    world = f"package a:b; interface api {{ {interface} }} world w {{ export api; }}"
+    faults = faults_of(tmp_path, {"app.py": "import wit_world.exports.api\n", "wit/world.wit": world})
+
+    assert places(faults) == [("DSL109", "")]
+    assert said in faults[0].message
+    assert "rename it" in faults[0].hint

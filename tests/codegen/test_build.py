@@ -186,6 +186,17 @@ def test_emit_writes_what_would_be_built(tmp_path):
 
     assert {"durable_wrapper.py", "durable_host.py", "wit/world.wit", "bindings/wit_world/exports/orders.py"} <= names
     assert not list(tmp_path.rglob("*.wasm"))
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
+@pytest.mark.parametrize("writing", [emit_only, write_bindings])
+def test_a_folder_that_cannot_be_written_to(writing, tmp_path):
+    """Said before any work is done."""
+    write(tmp_path, {**FILES, "app.py": "this is no Python"})
+    with pytest.raises(BuildFailed) as failed:
+        writing(settings_of(tmp_path), tmp_path / "helper.py")
+
+    assert [fault.code for fault in failed.value.faults] == ["DSL404"]
 
 
 def test_bindings_need_no_working_app(tmp_path):

@@ -210,3 +210,12 @@ def test_wheel_layout_finds_the_wit(tmp_path):
     done = subprocess.run([sys.executable, "-c", script, WIT, tmp_path], capture_output=True, text=True, check=True)
 
     assert "['host.wit', 'snapshot.wit']" == done.stdout.strip()
+
+
+def test_packages_and_worlds_may_have_names_that_are_keywords(tmp_path):
+    """What WIT escapes with a `%` is escaped wherever the build writes it."""
+    wit = "package my:%interface@0.1.0; interface %list { f: func(); } world %world { export %list; }"
+    made = composed(write_wit(tmp_path / "wit", wit), tmp_path / "out", REGION)
+
+    assert ("my:interface/list@0.1.0",) == made.exports
+    assert "include my:%interface/%world@0.1.0;" in (made.wit / "world.wit").read_text()

@@ -189,3 +189,53 @@ def test_all_faults_of_the_settings_come_in_one_run(tmp_path):
     faults = faults_of(tmp_path, {"pyproject.toml": text})
 
     assert [fault.code for fault in faults] == ["DSL209", "DSL304", "DSL401", "DSL402"]
+
+
+def test_constraints_and_files_that_name_each_other(tmp_path):
+    """`-c` says which versions, not what is needed; a file counts once."""
+    write(
+        tmp_path,
+        {
+            "requirements.txt": "httpx\n-c limits.txt\n-r more.txt\n",
+            "more.txt": "-r requirements.txt\nattrs\n",
+            "limits.txt": "idna<4\n",
+            "app.py": "",
+        },
+    )
+    requirements = resolve({}, environment={}, folder=tmp_path).requirements
+
+    assert [(each.text, each.file, each.is_constraint) for each in requirements] == [
+        ("httpx", "requirements.txt", False),
+        ("idna<4", "limits.txt", True),
+        ("attrs", "more.txt", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "codes"),
+    [
+        (b"tool = 3\n[project]\nname = 'x'\n", []),
+        (b"project = 3\n[tool.durable-dsl]\n", []),
+        (b"name = '\xff'", ["DSL403"]),
+        (b"[tool.durable-dsl]\nimport-timeout = 0\nworld-module = 'a-b'\n", ["DSL402", "DSL402"]),
+    ],
+)
+def test_a_broken_project_file_is_a_fault_at_most(content, codes, tmp_path):
+    """Whatever stands in it."""
+    write(tmp_path, {"app.py": ""})
+    (tmp_path / "pyproject.toml").write_bytes(content)
+    try:
+        faults = resolve({}, environment={}, folder=tmp_path).project.faults
+    except BuildFailed as failed:
+        faults = failed.faults
+
+    assert [fault.code for fault in faults] == codes
+
+
+def test_a_limit_from_the_environment_is_a_number(tmp_path):
+    """A variable is text, and may be anything."""
+    write(tmp_path, {"app.py": ""})
+    with pytest.raises(BuildFailed) as caught:
+        resolve({}, environment={"DURABLE_DSL_IMPORT_TIMEOUT": "soon"}, folder=tmp_path)
+
+    assert [(fault.code, fault.message) for fault in caught.value.faults] == [("DSL402", "import-timeout is 'soon'")]

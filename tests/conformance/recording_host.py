@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wasmtime import Config, Engine, Store, WasiConfig, WasmtimeError
-from wasmtime.component import Component, Linker, Record, Variant
+from wasmtime import Store, WasiConfig, WasmtimeError
+from wasmtime.component import Linker, Record, Variant
+
+from tests.components import compiled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +33,7 @@ class RecordingHost:
     """Calls exports of one component, each in a new instance, and keeps the host calls that it made."""
 
     def __init__(self, component: Path) -> None:
-        self.engine = Engine(Config())
-        self.component = Component.from_file(self.engine, str(component))
+        self.engine, self.component = compiled(component)
 
     def call(self, interface: str, function: str, *arguments: Any) -> tuple[list[str], list[tuple[Any, ...]], Any]:
         """Names of the host calls, their arguments, and the result; Trapped takes the result's place."""

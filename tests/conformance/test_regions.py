@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from durable_dsl import Err, RegionError, RegionFailed
 from durable_dsl.testing import trace, unwrap_failures
+from tests.components import built_once
 from tests.conformance.recording_host import RecordingHost, Trapped
 
 APP = Path(__file__).parent / "app"
@@ -43,7 +42,7 @@ BOTH = [
     ("every-mark", "err", ENTER_ALL + LEAVE_ALL),
     ("blocks", "ok", ENTER_BLOCKS + LEAVE_BLOCKS),
     ("blocks", "err", ENTER_BLOCKS + LEAVE_BLOCKS),
-    ("blocks", "fail", ENTER_BLOCKS + [SET_MODE, SET_LEVEL]),
+    ("blocks", "fail", [*ENTER_BLOCKS, SET_MODE, SET_LEVEL]),
     ("inner", "ok", [READ_MODE, SET_MODE, BEGIN, END, SET_MODE]),
     ("inner", "err", [READ_MODE, SET_MODE, BEGIN, END, SET_MODE]),
     ("inner", "fail", [READ_MODE, SET_MODE, BEGIN]),
@@ -81,23 +80,14 @@ COMPONENT = [
     ("on-key-error", "key", [READ_LEVEL, SET_LEVEL, BEGIN, END]),
     ("infallible#one-mark", "err", [BEGIN]),
     ("infallible#block", "err", [BEGIN]),
+    ("threads", "ok", []),
 ]
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """The app as a component, and its stubs."""
-    folder = tmp_path_factory.mktemp("conformance")
-    component = folder / "conformance.wasm"
-    command = [sys.executable, "-m", "durable_dsl"]
-    subprocess.run([*command, "build", "scenarios.py", "-o", str(component)], cwd=APP, check=True, timeout=300)
-    return component
-
-
-@pytest.fixture(scope="session")
-def host(built):
-    """The recording host with the component in it."""
-    return RecordingHost(built)
+def host(tmp_path_factory):
+    """The recording host with the app in it, as a component."""
+    return RecordingHost(built_once(APP, tmp_path_factory))
 
 
 @pytest.fixture(scope="session")

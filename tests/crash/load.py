@@ -1,14 +1,15 @@
 """Several workers at once in a process that is killed again and again, at any instant, until one gets to the end.
 
-    python -m tests.crash.load DATA COMPONENT WORKERS CALLS SEED
+    python -m tests.crash.load DATA COMPONENT WAVES SEED
 
 Prints how often it killed. Each child is forked from this process, which has the component loaded and nothing running;
-it makes CALLS calls of each worker, one after the other, all workers in threads of their own, with the keys that these
-calls had before. What they answer goes to `DATA/answers`.
+it makes `CALLS` calls of each worker, one after the other, all workers in threads of their own, with the keys that
+these calls had before. What they answer goes to `DATA/answers`. The next wave has new workers, whose history is short.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -23,51 +24,65 @@ from durable_dsl.engine.errors import InvocationError
 from durable_dsl.testing.crash_stage import SharedEngine
 from tests.crash import recorder
 
-#: The workers that do not repeat a write of unknown outcome, and sooner or later fail because of that.
-CAREFUL = ("w0", "w1")
+WORKERS, CALLS = 5, 12
 #: How long a child lives on average, in seconds. Some live much longer: replay takes a while before anything is new.
 LIFE = 0.08
 
 
-def program(call: str, *, careful: bool) -> list:
-    """Every label but once: `…w` plain, `…a` and `…b` of one region, `…o` at most once or, not `careful`, plain too."""
+def careful(worker: str) -> bool:
+    """Whether it does not repeat a write of unknown outcome; sooner or later such a worker fails because of that."""
+    return worker.endswith(("0", "1"))
+
+
+def program(worker: str, call: str) -> list:
+    """Every label but once: `…w` plain, `…a` and `…b` of one region, `…o` at most once where the worker is careful."""
     last = ["write", f"{call}o"]
     return [
         ["write", f"{call}w"],
         ["atomic", [["write", f"{call}a"], ["write", f"{call}b"]]],
-        ["once", [last]] if careful else last,
+        ["once", [last]] if careful(worker) else last,
     ]
 
 
 def main() -> None:
-    data, component, workers, calls, seed = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6])
+    data, component, waves, seed = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:5])
     chance = random.Random(seed)
     with opened(data) as engine:
         loaded = engine.load(component)
-        names = [f"w{number}" for number in range(workers)]
-        for name in names:
-            engine.worker(name, loaded)
         loaded.imports
-    kills = 0
-    while True:
+    answers, kills = {}, 0
+    for wave in range(waves):
+        names = [f"w{wave}-{number}" for number in range(WORKERS)]
+        with opened(data) as engine:
+            engine.adopt(loaded)
+            for name in names:
+                engine.worker(name, loaded)
+        kills += killed_until_done(data, loaded, names, chance)
+        answers |= json.loads((data / "answers").read_text())
+    (data / "answers").write_text(json.dumps(answers))
+    print(kills)
+
+
+def killed_until_done(data: Path, loaded, names, chance) -> int:
+    """How many children were killed before one had made all calls."""
+    for kills in itertools.count():
         child = os.fork()
         if child == 0:
-            call_all(data, loaded, names, calls)
+            call_all(data, loaded, names)
         time.sleep(chance.expovariate(1 / LIFE))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status):
             assert os.WEXITSTATUS(status) == 0
-            break
-        kills += 1
-    print(kills)
+            return kills
+    raise AssertionError("there is no last number")
 
 
 def opened(data: Path) -> SharedEngine:
     return SharedEngine.open(data, clock=SkippingClock(), output=lambda _level, _data: None)
 
 
-def call_all(data: Path, loaded, names, calls) -> None:
+def call_all(data: Path, loaded, names) -> None:
     """The process that is killed."""
     answers = {name: [] for name in names}
     done = []
@@ -76,10 +91,10 @@ def call_all(data: Path, loaded, names, calls) -> None:
             engine.adopt(loaded)
 
             def call(name):
-                for number in range(calls):
+                for number in range(CALLS):
                     key = f"{name}.{number}"
+                    steps = json.dumps(program(name, key))
                     try:
-                        steps = json.dumps(program(key, careful=name in CAREFUL))
                         answer = engine.worker(name).invoke("run", steps, idempotency_key=key)
                     except InvocationError as error:
                         answers[name].append({"failed": error.type})

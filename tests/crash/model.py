@@ -1,8 +1,9 @@
-"""What a program of `app/programs.py` does, crashes included: the semantics document as a hundred lines of Python.
+"""What a program of `app/programs.py` does, crashes included: the rules of durability in few lines.
 
 A model of one worker with one invocation. Nothing of the engine is used or imitated in structure: here is a list of
-entries of which a prefix is on disk, an instance that reads the list to its end and then appends, and the rules of the
-regions. A run gives the outcome, the order of effects, and the entries with what jumps have deleted.
+entries of which a prefix is on disk, and an instance that reads the list to its end and then appends; in
+`model_guest.py` are the words of the DSL. A run gives the outcome, the order of effects, and the entries with what
+jumps have deleted.
 
 A crash position is (steps, committed): the process dies after so many steps of its way (`Model.step` is called where
 the engine's own places are), and, where `committed`, not before the next commit.
@@ -12,6 +13,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Died(BaseException):
@@ -24,14 +29,6 @@ class Trap(Exception):
     def __init__(self, type_, message, *, retriable=True):
         super().__init__(type_, message)
         self.type, self.message, self.retriable = type_, message, retriable
-
-
-class Flaky(Exception):
-    """A guest exception that guest code may catch. `policy` is what a retry region on its way had before."""
-
-
-class Refused(Exception):
-    """The guest's domain error."""
 
 
 class Jumped(Exception):
@@ -51,8 +48,10 @@ PROGRESS = {"exported-function-invoked", "write", "read", "end-remote-write", "e
 
 @dataclass
 class Model:
-    """One worker. `run(program, crashes)` is its one invocation, `crashes` one position per process that dies."""
+    """One worker, whose instances `make` gives. `run(program, crashes)` is its one invocation, `crashes` one position
+    per process that dies."""
 
+    make: Callable[[Model], Instance]
     entries: list[Entry] = field(default_factory=lambda: [Entry("create")])
     on_disk: int = 1
     log: list[str] = field(default_factory=list)  # effects in order
@@ -109,7 +108,7 @@ class Model:
         if last.final:
             return ("failed", *last.value[1:])
         while True:
-            instance = Instance(self)
+            instance = self.make(self)
             try:
                 if instance.live:
                     self.append(Entry("exported-function-invoked"))
@@ -146,7 +145,6 @@ class Instance:
             if index not in gone and entry.kind not in {"create", "error"}
         ]
         self.policy = 3  # max-attempts
-        self.pending = []  # (policy to restore, the exception that left its region)
         self.idempotent, self.zone = True, False
         self.regions = []
 
@@ -230,119 +228,3 @@ class Instance:
         if self.live:
             self.model.commit()
         self.zone = zone
-
-    # The guest: the words of the DSL
-
-    def export(self, program):
-        seen = []
-        try:
-            self.steps(program, seen)
-        except Refused as refusal:
-            outcome = ("err", str(refusal))
-        except Flaky as failure:
-            self.settle(failure)
-            raise Trap("Flaky", str(failure)) from failure
-        else:
-            outcome = ("ok", " ".join(seen))
-        self.settle()
-        return outcome
-
-    def settle(self, failure=None):
-        """Restore policies that are pending, unless this failure is what left their regions."""
-        if failure is None or all(left_by is not failure for _, left_by in self.pending):
-            pending, self.pending = self.pending, []
-            for policy, _ in pending:
-                self.set_policy(policy)
-
-    def steps(self, program, seen):
-        for word, *arguments in program:
-            getattr(self, f"do_{word}")(seen, *arguments)
-
-    def region(self, enter, leave, fail, body, seen):
-        self.settle()
-        given = enter()
-        try:
-            self.steps(body, seen)
-        except Flaky as failure:
-            self.settle(failure)
-            fail(given, failure)
-            raise
-        except Refused:
-            self.settle()
-            leave(given)
-            raise
-        self.settle()
-        leave(given)
-
-    def do_write(self, seen, label):
-        seen.append(f"{label}{self.call('write', label)}")
-
-    def do_read(self, seen, label):
-        seen.append(f"{label}{self.call('read', label)}")
-
-    def do_flaky(self, seen, label, times):
-        count = self.call("write", label)
-        seen.append(f"{label}{count}")
-        if count <= times:
-            raise Flaky(label)
-
-    def do_atomic(self, seen, body):
-        def fail(_begin, failure):
-            raise Trap("Flaky", str(failure)) from failure
-
-        self.region(self.begin, self.end, fail, body, seen)
-
-    def do_once(self, seen, body, *, idempotent=False):
-        def restore(before, _failure=None):
-            self.idempotent = before
-
-        def enter():
-            before, self.idempotent = self.idempotent, idempotent
-            return before
-
-        self.region(enter, restore, restore, body, seen)
-
-    def do_often(self, seen, body):
-        self.do_once(seen, body, idempotent=True)
-
-    def do_nothing(self, _seen, body):
-        def enter():
-            before = self.zone
-            self.set_zone(True)
-            return before
-
-        self.region(enter, self.set_zone, lambda before, _: self.set_zone(before), body, [])
-
-    def do_retry(self, seen, attempts, body):
-        def enter():
-            before = self.policy
-            self.set_policy(attempts)
-            return before
-
-        self.region(enter, self.set_policy, lambda *left: self.pending.append(left), body, seen)
-
-    def do_try(self, seen, body):
-        try:
-            self.steps(body, seen)
-        except Flaky as failure:
-            seen.append(f"caught-{failure}")
-
-    def do_again(self, seen, label, times, body):
-        self.settle()
-        marker = self.mark("no-op")
-        self.steps(body, seen)
-        count = self.call("write", label)
-        if count <= times:
-            self.settle()
-            if self.live:
-                self.jump(marker + 1)
-                raise Jumped
-        seen.append(f"{label}{count}")
-
-    def do_commit(self, _seen):
-        self.settle()
-        if self.live:
-            self.model.commit()
-
-    def do_refuse(self, _seen, text):
-        raise Refused(text)

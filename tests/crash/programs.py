@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.crash import recorder
 from tests.crash.model import Model
+from tests.crash.model_guest import Guest
 
 LABELS = st.sampled_from("abcde")
 _CALLS = {recorder.WRITE: "write", recorder.READ: "read"}
@@ -90,7 +91,7 @@ def outcome_of(outcome):
 
 def assert_agrees(program, run, log):
     """A run of the engine is what the model says: outcome, effects in order, entries."""
-    model = Model()
+    model = Model(Guest)
     outcome = model.run(program, [position(crash.events) for crash in run.crashes])
 
     assert outcome == outcome_of(run.outcome), f"the model gives {outcome}, the engine {run.outcome}"

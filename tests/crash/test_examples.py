@@ -29,18 +29,18 @@ def counted(worker):
 
 
 CASES = {
-    "an order": (ORDERS, "desk#place", (TEA,), None, 40),
-    "a refused order": (ORDERS, "desk#place", (TOO_MUCH,), None, 25),
-    "a label": (ORDERS, "desk#ship", ("o-1",), placed, 40),
-    "a label of nothing": (ORDERS, "desk#ship", ("o-9",), placed, 15),
-    "a question": (ORDERS, "desk#stock", ("tea",), placed, 15),
-    "a counter's making": (COUNTER, "counting#[constructor]counter", ("b",), counted, 15),
-    "a counter": (COUNTER, "counting#[method]counter.increment", (FIRST, 3), counted, 25),
-    "a sum": (COUNTER, "counting#total", (), counted, 15),
-    "a transfer": (BY_HAND, "with-marks#transfer", (20_00,), None, 25),
-    "a transfer that fails": (BY_HAND, "with-marks#transfer", (60_00,), None, 40),
-    "a transfer by hand": (BY_HAND, "by-hand#transfer", (20_00,), None, 25),
-    "a transfer by hand that fails": (BY_HAND, "by-hand#transfer", (60_00,), None, 40),
+    "an order": (ORDERS, "desk#place", (TEA,), None, 20),
+    "a refused order": (ORDERS, "desk#place", (TOO_MUCH,), None, 12),
+    "a label": (ORDERS, "desk#ship", ("o-1",), placed, 20),
+    "a label of nothing": (ORDERS, "desk#ship", ("o-9",), placed, 8),
+    "a question": (ORDERS, "desk#stock", ("tea",), placed, 8),
+    "a counter's making": (COUNTER, "counting#[constructor]counter", ("b",), counted, 8),
+    "a counter": (COUNTER, "counting#[method]counter.increment", (FIRST, 3), counted, 12),
+    "a sum": (COUNTER, "counting#total", (), counted, 8),
+    "a transfer": (BY_HAND, "with-marks#transfer", (20_00,), None, 12),
+    "a transfer that fails": (BY_HAND, "with-marks#transfer", (60_00,), None, 20),
+    "a transfer by hand": (BY_HAND, "by-hand#transfer", (20_00,), None, 12),
+    "a transfer by hand that fails": (BY_HAND, "by-hand#transfer", (60_00,), None, 20),
 }
 
 
@@ -94,7 +94,7 @@ def bought(crash_driver, service, **options):
 @pytest.mark.durable(real=0.5)
 def test_a_payment_survives_a_crash_anywhere(crash_driver, service):
     """A sample of the points, against the real service."""
-    bought(crash_driver, service, sample=40)
+    bought(crash_driver, service, sample=24)
 
 
 @pytest.mark.exhaustive

@@ -138,7 +138,7 @@ def run(crash_driver, name, **options):
 @pytest.mark.parametrize("name", GUESTS)
 def test_a_guest_survives_a_crash_anywhere(crash_driver, name):
     """A sample of its points."""
-    run(crash_driver, name, sample=30)
+    run(crash_driver, name, sample=14)
 
 
 @pytest.mark.exhaustive
@@ -159,4 +159,4 @@ def test_output_is_not_recorded_twice(crash_driver):
         written = "".join(record.entry.message for record in run.records if record.kind == "log")
         assert "one\ntwo\nthree\n" == written, written
 
-    run(crash_driver, "output", check=written_once)
+    run(crash_driver, "output", check=written_once, sample=30)

@@ -120,7 +120,7 @@ def within(bounds, run):
 @pytest.mark.parametrize("name", REQUESTS)
 def test_requests_are_repeated_as_promised(crash_driver, name):
     """A sample of the points, half of them in killed processes."""
-    run(crash_driver, name, sample=24)
+    run(crash_driver, name, sample=14)
 
 
 @pytest.mark.exhaustive
@@ -151,7 +151,7 @@ def served(recorded, program, **options):
 
 
 @given(CALM, SEEDS)
-@settings(bounded, max_examples=12)
+@settings(bounded, max_examples=10)
 def test_regions_of_requests_keep_their_promises(recorded, program, seed):
     """Generated regions around `durable_dsl.http.post`."""
     served(recorded, program, sample=6, real=0.34, seed=seed)

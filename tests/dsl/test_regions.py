@@ -208,6 +208,20 @@ def test_pending_restore_is_not_done_for_an_exception_raised_from_it():
     assert ["mark-begin-operation", "get-retry-policy", "set-retry-policy"] == names(calls)
 
 
+def test_pending_restore_is_not_done_for_a_group_with_its_exception_inside():
+    """RETRY-4 holds for what an asyncio.TaskGroup makes of the exception of a task."""
+    with trace() as calls, pytest.raises(RegionFailed), atomic:
+        failed = []
+        try:
+            with retry(max_attempts=9):
+                raise ValueError
+        except ValueError as error:
+            failed.append(error)
+        raise ExceptionGroup("tasks", failed)
+
+    assert ["mark-begin-operation", "get-retry-policy", "set-retry-policy"] == names(calls)
+
+
 def test_another_failure_restores_pending_policies_first():
     """RETRY-5: an exception that has nothing to do with the retry region is judged under the outer policy."""
     with trace() as calls, pytest.raises(RegionFailed), atomic:

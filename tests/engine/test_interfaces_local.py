@@ -112,3 +112,27 @@ def test_polling_several_gives_those_that_are_ready(tmp_path):
     """)
     with opened(tmp_path) as engine:
         assert "([1], [False, True, False])" == worker(engine).invoke("run", source)
+
+
+ZEROES = """
+fs = wasi_filesystem_types
+root = preopens.get_directories()[0][0]
+root.open_at(fs.PathFlags(0), "zeroes", fs.OpenFlags.CREATE, fs.DescriptorFlags.WRITE).write_via_stream(0)""".lstrip()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "random.get_random_bytes(2**40)",
+        "random.get_random_bytes(2**64 - 1)",
+        f"{ZEROES}.write_zeroes(2**50)",
+        f"{ZEROES}.blocking_write_zeroes_and_flush(2**50)",
+    ],
+)
+def test_what_no_memory_can_hold_is_the_guest_s_mistake(tmp_path, source):
+    """It ends the attempt, not the engine."""
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        with pytest.raises(InvocationError, match="were") as raised:
+            one.invoke("run", source)
+        assert ("TooManyBytes", "failed") == (raised.value.type, one.status)

@@ -69,7 +69,8 @@ def test_whatever_is_accepted_is_in_python_form(name):
             value = from_json(junk, KINDS[name], "v")
         except ValueFault:
             return
-        assert value == from_json(to_json(value, KINDS[name]), KINDS[name], "v") or value != value  # noqa: PLR0124
+        # As texts: a NaN, also one inside a list, is not equal to itself.
+        assert repr(value) == repr(from_json(to_json(value, KINDS[name]), KINDS[name], "v"))
 
     check()
 

@@ -91,7 +91,9 @@ def test_long_texts_stand_apart_and_come_back(store):
     [
         "UPDATE payload SET data = replace(data, 'xx', 'xy')",
         "UPDATE entry SET response = replace(response, '4', '5') WHERE response IS NOT NULL",
-        "UPDATE entry SET kind = 'no-such-kind', crc = crc",
+        "UPDATE entry SET kind = 'no-such-kind'",
+        "UPDATE entry SET kind = 'no-op'",
+        "UPDATE entry SET key = 'another'",
     ],
 )
 def test_damage_is_found_where_it_is(store, tmp_path, damage):

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from durable_dsl.engine.errors import DamagedError, LeaseError, StoreError
+from durable_dsl.engine.errors import DamagedError, InvocationError, LeaseError, StoreError
 from durable_dsl.engine.oplog.store import FILE
 from tests.engine.programs import kinds, opened, worker
 
@@ -83,9 +83,34 @@ def test_an_idle_worker_lets_go(tmp_path):
         one = worker(engine)
         one.invoke("run", "state['n'] = 1")
         with opened(tmp_path) as other, pytest.raises(LeaseError):
-            worker(other).invoke("run", "")
+            worker(other).start("run", "")
         one.release_if_idle(0)
         with opened(tmp_path) as other:
             assert "1" == worker(other).invoke("run", "result = state['n']; state['n'] = 2")
 
         assert "2" == one.invoke("run", "result = state['n']")
+
+
+@pytest.mark.parametrize("detail", ["{", "[]", "{}"])
+def test_a_damaged_entry_that_decides_the_status_is_named(tmp_path, detail):
+    """Not a failure of reading it."""
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        with pytest.raises(InvocationError):
+            one.invoke("run", "raise ValueError(1)")
+        last = one.oplog_index
+        database = engine.store.path
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE entry SET detail = ? WHERE idx = ?", (detail, last))
+    with opened(tmp_path) as engine, pytest.raises(DamagedError, match=f"entry {last} of worker 'w' is damaged"):
+        worker(engine).invoke("run", "result = 1")
+
+
+def test_a_foreign_database_is_not_touched(tmp_path):
+    """It has a table of the same name, and nothing else of ours."""
+    with sqlite3.connect(tmp_path / "durable.sqlite3") as connection:
+        connection.execute("CREATE TABLE meta (key TEXT, value TEXT)")
+    with pytest.raises(StoreError, match="not a database of durable-dsl"):
+        opened(tmp_path)
+    with sqlite3.connect(tmp_path / "durable.sqlite3") as connection:
+        assert [("meta",)] == connection.execute("SELECT name FROM sqlite_master").fetchall()

@@ -247,3 +247,43 @@ def test_replay_on_a_new_build_uses_its_code(tmp_path):
     with opened(tmp_path) as engine:
         worker(engine).invoke("run", program("random.get_random_u64()"))
         assert "2" == worker(engine, edit=("VERSION = 1", "VERSION = 2")).invoke("run", "result = VERSION")
+
+
+def test_a_failed_worker_that_cannot_be_repaired_stays_as_it_is(tmp_path):
+    """The failed attempt is not made once more, and the difference is told."""
+    source = """
+        host.generate_idempotency_key()
+        if VERSION == 2:
+            random.get_random_bytes(3)
+        host.get_oplog_index()
+        raise ValueError(VERSION)
+    """
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        with pytest.raises(InvocationError):
+            one.invoke("run", program(source), idempotency_key="k")
+        entries = kinds(one)
+        with pytest.raises(UpdateRefused, match=r"recorded no-op, attempted golem random::get_random_bytes 3"):
+            worker(engine, edit=("VERSION = 1", "VERSION = 2"))
+
+        assert ("failed", 0) == (one.status, one.version)
+        assert [*entries, "pending-update", "failed-update"] == kinds(one)
+    with opened(tmp_path) as engine:
+        one = engine.worker("w")
+        assert "failed" == one.status
+        with pytest.raises(InvocationError, match="1"):
+            one.invoke("run", "", idempotency_key="k")
+
+
+def test_forking_where_nothing_goes_on(tmp_path):
+    """A fork of a failed worker is a failed worker; there is no entry 0; a name that is taken leaves nothing behind."""
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        with pytest.raises(InvocationError):
+            one.invoke("run", "raise ValueError(1)")
+        assert "failed" == one.fork("copy").status
+        with pytest.raises(UsageError, match="cannot be forked at 0"):
+            one.fork("none", 0)
+        with pytest.raises(UsageError, match="there is a worker 'copy' already"):
+            one.fork("copy")
+        assert ["copy", "w"] == [found.name for found in engine.workers()]

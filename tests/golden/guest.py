@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from wasmtime import Config, Engine, Store, WasiConfig, WasmtimeError
-from wasmtime.component import Component, Linker
+from wasmtime import Store, WasiConfig, WasmtimeError
+from wasmtime.component import Linker
 
+from tests.components import compiled
 from tests.conformance.recording_host import answers
 
 TRAPPED = "trapped"
@@ -14,8 +15,7 @@ class Guest:
     """One component; `fresh` gives it a new instance, `call` calls an export of that."""
 
     def __init__(self, path, host="golem:api/host@0.2.0"):
-        self._engine = Engine(Config())
-        self._component = Component.from_file(self._engine, str(path))
+        self._engine, self._component = compiled(path)
         self._host = host
         self.calls = []
 

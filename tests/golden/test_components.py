@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
-from functools import cache
 
 import pytest
 
-from durable_codegen.build import build
-from durable_codegen.config import resolve
 from durable_codegen.names import camel, python_name
+from durable_codegen.report import SECTION
+from durable_codegen.section import read_section
+from tests.components import built_once
 from tests.golden.cases import CALLS
 from tests.golden.guest import TRAPPED, Guest
 from tests.golden.test_wrappers import APPS
 
 #: Built in every run; the others when all are.
-ALWAYS = ["asynchronous", "leaving", "package"]
-OTHERS = ["classes", "functions", "names", "py_example", "shapes", "shared", "world"]
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """Builds a case once and gives the result."""
-
-    @cache
-    def build_case(case):
-        output = tmp_path_factory.mktemp("components") / f"{case}.wasm"
-        return build(resolve({"output": str(output)}, environment={}, folder=APPS / case))
-
-    return build_case
+ALWAYS = ["asynchronous", "package"]
+OTHERS = ["classes", "functions", "leaving", "names", "py_example", "shapes", "shared", "world"]
 
 
 def simple_calls(case, exports):
@@ -46,11 +35,12 @@ def simple_calls(case, exports):
                 yield export["name"], arguments, outcome, calls
 
 
-def check(case, built):
-    result = built(case)
-    guest = Guest(result.output)
+def check(case, factory):
+    component = built_once(APPS / case, factory)
+    exports = json.loads(read_section(component, SECTION))["exports"]
+    guest = Guest(component)
     checked = 0
-    for export, arguments, outcome, calls in simple_calls(case, result.exports):
+    for export, arguments, outcome, calls in simple_calls(case, exports):
         answer = guest.fresh().call(export, *arguments)
 
         failed = re.match(r"\w+Error\(|Gone\(", outcome) is not None or (
@@ -63,21 +53,21 @@ def check(case, built):
 
 
 @pytest.mark.parametrize("case", ALWAYS)
-def test_component_makes_the_host_calls_of_its_wrapper(case, built):
+def test_component_makes_the_host_calls_of_its_wrapper(case, tmp_path_factory):
     """Success, domain error and failure in the guest, as in plain Python."""
-    check(case, built)
+    check(case, tmp_path_factory)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("case", OTHERS)
-def test_every_component_makes_the_host_calls_of_its_wrapper(case, built):
+def test_every_component_makes_the_host_calls_of_its_wrapper(case, tmp_path_factory):
     """The same for the other cases."""
-    check(case, built)
+    check(case, tmp_path_factory)
 
 
-def test_resources_live_in_the_guest(built):
+def test_resources_live_in_the_guest(tmp_path_factory):
     """Constructor, methods and static functions; resources as arguments, in results, and inside of records."""
-    guest = Guest(built("resources").output).fresh()
+    guest = Guest(built_once(APPS / "resources", tmp_path_factory)).fresh()
     carts = "demo:shop/carts"
     ann = guest.call(f"{carts}#[constructor]cart", "ann")
     bob = guest.call(f"{carts}#[static]cart.open", "bob")
@@ -96,4 +86,7 @@ def test_resources_live_in_the_guest(built):
     assert [guest.call(f"{carts}#[method]cart.lines", each) for each in found] == [[], []]
     total, first = guest.call(f"{carts}#empty", [bob, pair.left])
     assert (total, guest.call(f"{carts}#total", first)) == (8, 3)
+    refused = guest.call(f"{carts}#pay", guest.call(f"{carts}#[constructor]cart", "eve"))
+    assert refused[0] == "nothing to pay"
+    assert guest.call(f"{carts}#total", refused[1]) == 0
     assert guest.call("demo:shop/shelves#[method]cart.wheels", guest.call("demo:shop/shelves#[constructor]cart")) == 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -38,7 +39,9 @@ def emitted(tmp_path_factory):
 
 
 def generated(folder):
-    return {path.name: path.read_text() for path in sorted(folder.glob("*.py"))}
+    """The generated files; which version of the tool wrote them is no part of what is expected."""
+    texts = {path.name: path.read_text() for path in sorted(folder.glob("*.py"))}
+    return {name: re.sub(r"(durable-dsl) \d\S*\d", r"\1 0.0.0", text) for name, text in texts.items()}
 
 
 def root_of(case):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from durable_dsl.engine.host import Host
 
 _LARGEST_READ = 1 << 20
+#: Reading a private file leaves its access time alone: replay, which reads again later, would leave another one.
+UNTOUCHED = getattr(os, "O_NOATIME", 0)  # Linux
 
 _CODES = {
     errno.EACCES: "access", errno.EAGAIN: "would-block", errno.EALREADY: "already", errno.EBADF: "bad-descriptor",

@@ -8,14 +8,21 @@ this machine (`--dir`) are the world outside: every operation there is recorded 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat as modes
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
-from durable_dsl.engine.interfaces.clocks import datetime_of
+from durable_dsl.engine.durability import READ_REMOTE, WRITE_REMOTE
+from durable_dsl.engine.interfaces.file_times import (
+    follows,
+    identity_hash,
+    look_at,
+    look_at_path,
+    stat_record,
+    times_to_set,
+)
 from durable_dsl.engine.interfaces.files import (
+    UNTOUCHED,
     Descriptor,
     DirectoryEntries,
     FileInput,
@@ -40,7 +47,6 @@ preopens = Interface("wasi:filesystem/preopens")
 INTERFACES = (types, preopens)
 
 Outcome = dict[str, Any]
-_SECOND = 1_000_000_000
 _ALL = ["read", "write", "mutate-directory"]
 _READS = ["read"]
 
@@ -50,7 +56,7 @@ def get_directories(host: Host) -> list[tuple[Descriptor, str]]:
     """Not recorded, for the answer is always the same. (Python looks for source files when it prints the traceback of
     a failure; a recorded call there would be one that a fixed build does not make.)
     """
-    file = OpenFile(os.open(host.files.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    file = OpenFile(os.open(host.files.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | UNTOUCHED))
     mounts = host.worker.engine.grants.dirs
     return [
         *((Descriptor(file, _ALL), name) for name in ("/", ".")),
@@ -143,7 +149,7 @@ def write(_host: Host, descriptor: Descriptor, data: bytes, offset: int) -> int:
 def set_times(host: Host, descriptor: Descriptor, access: Any, modification: Any) -> None:
     found = os.fstat(descriptor.fd)
     descriptor.check_writable()
-    os.utime(descriptor.fd, ns=_times(host, descriptor, found, access, modification))
+    os.utime(descriptor.fd, ns=times_to_set(host, descriptor, found, access, modification))
 
 
 def _readable(descriptor: Descriptor) -> OpenFile:
@@ -162,10 +168,6 @@ def _writable(descriptor: Descriptor) -> OpenFile:
 # Paths
 
 
-def _follows(path_flags: list[str]) -> bool:
-    return "symlink-follow" in path_flags
-
-
 @_operation("open-at", makes=opened_outside, effect=WRITE_REMOTE)
 def open_at(
     _host: Host, base: Descriptor, path_flags: list[str], path: str, open_flags: list[str], flags: list[str]
@@ -182,13 +184,19 @@ def open_at(
     ):
         if name in open_flags:
             mode |= bit
+    if path.endswith("/"):
+        mode |= os.O_DIRECTORY
     if "truncate" in open_flags and not writes:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    follow = _follows(path_flags) and "exclusive" not in open_flags
+    follow = follows(path_flags) and "exclusive" not in open_flags
     with resolve(base.fd, path, follow=follow) as place:
-        fd = os.open(place.name, mode | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666, dir_fd=place.directory)
+        fd = os.open(place.name, mode | _opened_as(base), 0o666, dir_fd=place.directory)
     path = path if base.path == "." else f"{base.path}/{path}"
     return Descriptor(OpenFile(fd), flags, base.mount, path if base.mount is not None else ".")
+
+
+def _opened_as(base: Descriptor) -> int:
+    return os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | (UNTOUCHED if base.mount is None else 0)
 
 
 @_operation("read-directory", makes=lambda entries, _: DirectoryEntries(entries))
@@ -234,7 +242,7 @@ def rename_at(host: Host, base: Descriptor, old: str, new_base: Descriptor, new:
 
 @_operation("link-at", WRITE_REMOTE)
 def link_at(_host: Host, base: Descriptor, path_flags: list[str], old: str, new_base: Descriptor, new: str) -> None:
-    if _follows(path_flags):
+    if follows(path_flags):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     _check_same_mount(base, new_base)
     with (
@@ -269,12 +277,12 @@ def readlink_at(_host: Host, base: Descriptor, path: str) -> str:
 def set_times_at(
     host: Host, base: Descriptor, path_flags: list[str], path: str, access: Any, modification: Any
 ) -> None:
-    with resolve(base.fd, path, follow=_follows(path_flags)) as place:
+    with resolve(base.fd, path, follow=follows(path_flags)) as place:
         found = os.stat(place.name, dir_fd=place.directory, follow_symlinks=False)
         base.check_writable()
         os.utime(
             place.name,
-            ns=_times(host, base, found, access, modification),
+            ns=times_to_set(host, base, found, access, modification),
             dir_fd=place.directory,
             follow_symlinks=False,
         )
@@ -293,100 +301,24 @@ def _is_directory(directory: int, name: str) -> bool:
 # Metadata
 
 
-def _times(host: Host, of: Descriptor, found: os.stat_result, access: Any, modification: Any) -> tuple[int, int]:
-    """The two times to set. In the private directory `now` is a recorded one, or replay would set others."""
-
-    def chosen(wanted: Any, present: int) -> int:
-        if wanted == "no-change":
-            return present
-        if wanted == "now":
-            return _clock(host) if of.mount is not None else _now(host)
-        moment = wanted["timestamp"]
-        return int(moment["seconds"]) * _SECOND + int(moment["nanoseconds"])
-
-    return chosen(access, found.st_atime_ns), chosen(modification, found.st_mtime_ns)
-
-
-def _clock(host: Host) -> int:
-    return host.clock.now()
-
-
-_now = durable(_clock, "filesystem::types::descriptor::set_times", READ_LOCAL)
-
-
-def _recorded_times(stored_name: str) -> Callable[[Host, os.stat_result, Callable[[tuple[int, int]], None]], list[int]]:
-    """The recorded access and modification time of a file just looked at; replay writes them back with `restore`."""
-
-    def perform(_host: Host, found: os.stat_result, _restore: object) -> list[int]:
-        return [found.st_atime_ns, found.st_mtime_ns]
-
-    def finish(_host: Host, times: list[int], found: os.stat_result, restore: Callable[..., None]) -> list[int]:
-        if times != [found.st_atime_ns, found.st_mtime_ns]:
-            restore((times[0], times[1]))
-        return times
-
-    return durable(perform, stored_name, READ_LOCAL, request=lambda *_: None, finish=finish)
-
-
-_stat_times = _recorded_times("filesystem::types::descriptor::stat")
-_stat_at_times = _recorded_times("filesystem::types::descriptor::stat_at")
-
-
-def _look_at(host: Host, descriptor: Descriptor) -> tuple[os.stat_result, list[int]]:
-    found = os.fstat(descriptor.fd)
-    if descriptor.mount is not None:
-        return found, [found.st_atime_ns, found.st_mtime_ns]
-    return found, _stat_times(host, found, lambda ns: os.utime(descriptor.fd, ns=ns))
-
-
-def _look_at_path(host: Host, base: Descriptor, path_flags: list[str], path: str) -> tuple[os.stat_result, list[int]]:
-    with resolve(base.fd, path, follow=_follows(path_flags)) as place:
-        found = os.stat(place.name, dir_fd=place.directory, follow_symlinks=False)
-        if base.mount is not None:
-            return found, [found.st_atime_ns, found.st_mtime_ns]
-
-        def restore(ns: tuple[int, int]) -> None:
-            os.utime(place.name, ns=ns, dir_fd=place.directory, follow_symlinks=False)
-
-        return found, _stat_at_times(host, found, restore)
-
-
-def _stat_record(found: os.stat_result, times: list[int]) -> dict[str, Any]:
-    return {
-        "type": type_of(found.st_mode),
-        "link-count": found.st_nlink,
-        "size": found.st_size,
-        "data-access-timestamp": datetime_of(times[0]),
-        "data-modification-timestamp": datetime_of(times[1]),
-        "status-change-timestamp": None,
-    }
-
-
 @_operation("stat")
 def stat(host: Host, descriptor: Descriptor) -> dict[str, Any]:
-    return _stat_record(*_look_at(host, descriptor))
+    return stat_record(*look_at(host, descriptor))
 
 
 @_operation("stat-at")
 def stat_at(host: Host, base: Descriptor, path_flags: list[str], path: str) -> dict[str, Any]:
-    return _stat_record(*_look_at_path(host, base, path_flags, path))
+    return stat_record(*look_at_path(host, base, path_flags, path))
 
 
 @_operation("metadata-hash")
 def metadata_hash(host: Host, descriptor: Descriptor) -> dict[str, int]:
-    return _hash(host, *_look_at(host, descriptor))
+    return identity_hash(host, *look_at(host, descriptor))
 
 
 @_operation("metadata-hash-at")
 def metadata_hash_at(host: Host, base: Descriptor, path_flags: list[str], path: str) -> dict[str, int]:
-    return _hash(host, *_look_at_path(host, base, path_flags, path))
-
-
-def _hash(host: Host, found: os.stat_result, times: list[int]) -> dict[str, int]:
-    """From a number that replay assigns again, not from the inode: that differs between a run and its replay."""
-    identity = (host.files.identity(found), found.st_mode, found.st_size, times[1])
-    digest = hashlib.blake2b(repr(identity).encode(), digest_size=16).digest()
-    return {"lower": int.from_bytes(digest[:8], "little"), "upper": int.from_bytes(digest[8:], "little")}
+    return identity_hash(host, *look_at_path(host, base, path_flags, path))
 
 
 @types.plain("[method]descriptor.is-same-object")

@@ -187,8 +187,12 @@ def _hash(text: str) -> str:
 
 def _explanation(error: sqlite3.Error, path: Path) -> str:
     text = str(error)
+    if "closed database" in text:
+        return "the engine was closed"
     if "disk is full" in text:
         return "no space left on the disk; what was committed is whole, free some space and try again"
+    if "disk I/O error" in text:
+        return "the disk cannot be read or written (disk I/O error); what was committed is whole"
     if "readonly" in text or "unable to open" in text:
         where = path if path.exists() else path.parent
         allowed = os.access(where, os.W_OK)

@@ -52,6 +52,10 @@ _LAST_OF_MANY = (
 )
 
 
+#: A worker in one of these runs nothing any more, unless it is reverted or updated.
+OVER = frozenset({"failed", "exited"})
+
+
 @dataclass(slots=True)
 class Underway:
     """The invocation that has begun and not completed."""
@@ -70,6 +74,8 @@ class Update:
     mode: str
     status: str = "pending"
     details: str = ""
+    #: Whether the worker had failed before: a failed update leaves it so.
+    repairs: bool = False
 
 
 @dataclass(slots=True)
@@ -150,7 +156,7 @@ def fold(rows: list[Any]) -> Summary:
 
 def _update(summary: Summary, snapshots: list[tuple[int, int]], index: int, kind: str, members: dict[str, Any]) -> None:
     if kind == "pending-update":
-        summary.updates.append(Update(index, members["version"], members["mode"]))
+        summary.updates.append(Update(index, members["version"], members["mode"], repairs=summary.status == "failed"))
         if summary.status == "failed":
             summary.status = "retrying"
         return
@@ -160,6 +166,8 @@ def _update(summary: Summary, snapshots: list[tuple[int, int]], index: int, kind
         summary.updates.append(update)
     if kind == "failed-update":
         update.status, update.details = "failed", members["details"]
+        if update.repairs:
+            summary.status = "failed"
         return
     update.status = "successful"
     summary.version = update.version

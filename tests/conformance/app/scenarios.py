@@ -145,6 +145,13 @@ async def interleaves(outcome: str) -> int:
     return leave(outcome)
 
 
+async def threads(outcome: str) -> int:
+    try:
+        return await asyncio.to_thread(len, outcome)
+    except RuntimeError:
+        return 7
+
+
 def asks(outcome: str) -> int:
     assert persistence_level().value == "smart"
     assert is_idempotent()

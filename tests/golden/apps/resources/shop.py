@@ -24,6 +24,12 @@ class Carts(exports.Carts):
             return types.Found_Nothing()
         return types.Found_One(found[0]) if len(found) == 1 else types.Found_Several(found)  # type: ignore[arg-type]
 
+    def pay(self, cart: carts.Cart) -> int:
+        if not cart.contents:
+            raise Err(("nothing to pay", cart))
+        return cart.total()
+
+    @atomic
     def empty(self, carts: list[carts.Cart]) -> tuple[int, carts.Cart]:
         if not carts:
             raise Err("no carts")

@@ -1,0 +1,55 @@
+"""Components that tests share: built once in a test run, whatever number of workers it has, and compiled once."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from wasmtime import Config, Engine
+from wasmtime.component import Component
+
+from durable_codegen.build import build
+from durable_codegen.config import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
+
+OUTPUT = "built.wasm"
+
+
+def built_once(app: Path, factory: pytest.TempPathFactory) -> Path:
+    """The component of the app in the folder `app`, from a copy that stands outside of the repository."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / f"app-{app.parent.name}-{app.name}"
+    with _alone(folder.with_suffix(".lock")):
+        if not (folder / OUTPUT).exists():
+            shutil.copytree(app, folder, ignore=shutil.ignore_patterns(".durable", "__pycache__", "*.wasm"))
+            build(resolve({"output": str(folder / OUTPUT)}, environment={}, folder=folder))
+    return folder / OUTPUT
+
+
+def compiled(component: Path) -> tuple[Engine, Component]:
+    """The component, ready for wasmtime, and its engine. Compiled quickly and once: few calls are made of each."""
+    config = Config()
+    config.cranelift_opt_level = "none"
+    engine = Engine(config)
+    ready = component.with_suffix(".cwasm")
+    with _alone(component.with_suffix(".lock")):
+        if not ready.exists():
+            ready.write_bytes(Component.from_file(engine, str(component)).serialize())
+    return engine, Component.deserialize_file(engine, str(ready))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

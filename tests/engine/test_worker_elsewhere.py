@@ -1,0 +1,130 @@
+"""A worker that another process holds: two engines on one directory are as two processes."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+
+from durable_dsl.engine import watcher
+from durable_dsl.engine.clock import SystemClock
+from durable_dsl.engine.errors import InvocationError, LeaseError
+from durable_dsl.engine.signals import Interrupt
+from tests.engine.programs import ROOT, command, opened, worker
+from tests.guests import guest
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Start a program in worker `w` in another process, under the key `k`; returns when it is under way."""
+    started = []
+
+    def start(source):
+        said = f"print('under way', file=sys.stderr)\n{source}"
+        arguments = command(tmp_path, "run", str(guest("script")), "run", said, "--worker", "w")
+        process = subprocess.Popen(
+            [*arguments, "--idempotency-key", "k"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        started.append(process)
+        assert process.stderr is not None
+        assert "under way\n" == process.stderr.readline()
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_an_idle_holder_lets_go_when_asked(tmp_path):
+    """Whoever wants to call the worker gets it, and finds what the other one left."""
+    with opened(tmp_path) as engine, opened(tmp_path) as other:
+        one = worker(engine)
+        one.invoke("run", "state['n'] = 1")
+        assert one.held
+        assert "1" == worker(other).invoke("run", "result = state['n']")
+        assert not one.held
+
+
+def test_a_busy_holder_is_not_disturbed(tmp_path, elsewhere):
+    """Another invocation is refused, and says which process has the worker; so it is without waiting for `start`."""
+    process = elsewhere("time.sleep(9)")
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        with pytest.raises(LeaseError, match=f"in use by another process .process {process.pid}."):
+            one.start("run", "result = 2")
+        with pytest.raises(LeaseError):
+            one.invoke("run", "result = 2", idempotency_key="another")
+
+
+def test_an_invocation_that_runs_there_is_joined(tmp_path, elsewhere):
+    """The same key gets the same result, however long it takes, and nothing runs twice."""
+    elsewhere("host.oplog_commit(1); time.sleep(1.5); result = 'there'")
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = worker(engine)
+        assert "there" == one.invoke("run", "result = 'here'", idempotency_key="k")
+        assert 1 == sum(record.kind == "exported-function-invoked" for record in one.oplog())
+
+
+def test_an_invocation_that_dies_there_is_continued_here(tmp_path, elsewhere):
+    """Who waits for it takes it over."""
+    process = elsewhere("host.oplog_commit(1); time.sleep(20); result = 'went on'")
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        job = worker(engine)
+        with pytest.raises(LeaseError):
+            job.start("run", "", idempotency_key="k")
+        process.kill()
+    with opened(tmp_path) as engine:
+        assert "went on" == worker(engine).invoke("run", "", idempotency_key="k")
+
+
+def test_what_was_asked_of_a_process_that_is_gone_is_forgotten(tmp_path):
+    """An interrupt that nobody carried out does not meet a later invocation."""
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = worker(engine)
+        watcher.ask(engine, one.id, "interrupt")
+        assert "1" == one.invoke("run", "time.sleep(0.3); result = 1")
+        watcher.ask(engine, one.id, "interrupt")  # of one that is idle
+        while engine.store.read("SELECT 1 FROM control"):
+            time.sleep(0.01)
+        assert "2" == one.invoke("run", "time.sleep(0.3); result = 2")
+
+
+def test_a_signal_that_comes_too_late_ends_nothing(tmp_path):
+    """The invocation was done when it came; the next one is another."""
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        job = one.start("run", "time.sleep(0.1); state['n'] = 1")
+        job.when_done(lambda: one.signal(Interrupt()))
+        job.wait(10)
+        one.settle()
+        assert "1" == one.invoke("run", "result = state['n']")
+        with pytest.raises(InvocationError, match="1"):
+            one.invoke("run", "raise ValueError(1)")
+        assert "failed" == one.status
+
+
+def test_the_queue_on_disk_holds_what_has_not_begun(tmp_path):
+    """A row goes when its invocation begins."""
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = worker(engine)
+        first = one.start("run", "time.sleep(0.4)")
+        second = one.start("run", "result = 2", idempotency_key="second")
+        assert [("second",)] == engine.store.read("SELECT key FROM queue")
+        first.wait(10)
+        assert "2" == second.wait(10)
+        assert [] == engine.store.read("SELECT key FROM queue")
+
+
+def test_a_worker_that_was_deleted_says_so(tmp_path):
+    """Also to whoever held it before."""
+    with opened(tmp_path) as engine, opened(tmp_path) as other:
+        one = worker(engine)
+        other.delete_worker(one.name)
+        with pytest.raises(ValueError, match="worker 'w' was deleted"):
+            one.invoke("run", "result = 1")
