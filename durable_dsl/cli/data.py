@@ -152,9 +152,10 @@ def invocation_failed(error: InvocationError, worker: str) -> CommandError:
             "nothing was changed; go on with the build that fits, or: durable-dsl worker update --snapshot, "
             "worker revert, worker fork"
         )
+        told = f"{error.message}\n{error.traceback}".strip()
         if "recorded filesystem::" in error.message:
             hint = f"it may have been run with a --dir that is not given now; otherwise, {hint}"
-        return CommandError(f"worker {worker!r} does something else than its oplog has recorded: {error.message}", hint)
+        return CommandError(f"worker {worker!r} does something else than its oplog has recorded: {told}", hint)
     told = error.traceback or str(error)
     if error.message not in told:  # frames of WebAssembly say nothing of what happened
         told = f"{error}\n{told}"

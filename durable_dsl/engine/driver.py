@@ -209,6 +209,11 @@ class Driver:
             case Divergence():
                 self.status = self.summary.status
                 raise InvocationError("Divergence", self._with_place(session, str(end)), "", self.status)
+            case GuestTrap() if session.host.cursor.strict:
+                self.status = self.summary.status
+                told = tell(end, session.host.output, session.component.roots)
+                message = session.host.cursor.instead(f"{told.type}: {told.message}")
+                raise InvocationError("Divergence", message, told.traceback, self.status)
             case UnfinishedWrite():
                 message = self._with_place(session, end.message)
                 self._failed(session, replace(tell(end, session.host.output, None), message=message))

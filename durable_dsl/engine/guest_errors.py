@@ -2,7 +2,8 @@
 
 Python prints a traceback, perhaps several that are chained, perhaps an exception group; after it componentize-py's
 runtime may print a Rust panic, which says nothing more. The last traceback group of the attempt is the failure, when
-the guest ended by a trap. Rust guests print only a panic: then that is the message.
+the guest ended by a trap. Rust guests print only a panic: then that is the message. So does componentize-py where a
+value does not fit the WIT type that it goes out by; the exception stands in the panic's text then.
 
 Guest paths look like `/1/orders.py`: the digit says which folder of the build it came from. The custom section of a
 component that this package built maps them; in others the digit is left out. Frames of generated code and of this
@@ -11,6 +12,7 @@ package's own guest code are no business of the reader and left out.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +22,10 @@ _HEADER = re.compile(r"^(?P<margin>[ |+]*?)(?:  \+ Exception Group )?Traceback \
 _GROUP_HEADER = "  + Exception Group Traceback (most recent call last):"
 _FIRST_LINES = ("Traceback (most recent call last):", _GROUP_HEADER, "thread '")
 _PANIC = re.compile(r"^(thread '.*' (\(\d+\) )?panicked at |note: run with `RUST_BACKTRACE)")
+_IN_PANIC = re.compile(
+    r"PyErr \{ type: <class '(?P<type>[\w.]+)'>, value: \w+\((?P<argument>.*)\), traceback: ", re.DOTALL
+)
+_DOES_NOT_FIT = "what the function returned, or gave to a host call, does not fit its WIT type"
 _LINKS = (
     "During handling of the above exception, another exception occurred:",
     "The above exception was the direct cause of the following exception:",
@@ -156,4 +162,17 @@ def _panic(lines: list[str]) -> GuestError | None:
     said = [line for line in lines[start + 1 :] if line.strip() and not _PANIC.match(line)]
     where = lines[start].partition("panicked at ")[2].rstrip(":")
     before = "\n".join(lines[:start])
-    return GuestError("panic", "\n".join(said) or where, "\n".join(lines[start:]), before + "\n" if before else "")
+    rest = before + "\n" if before else ""
+    exception = _IN_PANIC.search("\n".join(said))
+    if exception is not None:
+        message = f"{_literal(exception['argument'])} ({_DOES_NOT_FIT})"
+        return GuestError(exception["type"], message, f"{exception['type']}: {message}", rest)
+    return GuestError("panic", "\n".join(said) or where, "\n".join(lines[start:]), rest)
+
+
+def _literal(text: str) -> str:
+    """The text that a Python literal stands for, or what was given if it is none."""
+    try:
+        return str(ast.literal_eval(text))
+    except (ValueError, SyntaxError):
+        return text

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from durable_dsl.testing.crash_points import Event
     from durable_dsl.testing.crash_processes import Processes
     from durable_dsl.testing.crash_run import Point, Run, Runner
+    from durable_dsl.testing.crash_stage import Ground
 
 #: What share of the points kills a real process unless a test says otherwise.
 REAL = 0.25
@@ -45,6 +46,7 @@ class CrashDriver:
         self._modules = tuple(modules)
         self._defaults = {"sample": None, "real": REAL, "seed": 0, **(defaults or {})}
         self._processes: Processes | None = None
+        self._grounds: dict[tuple[Path, int, int, bool], Ground] = {}
         self._stages = 0
 
     def __enter__(self) -> Self:
@@ -99,19 +101,19 @@ class CrashDriver:
         if settings["real"]:
             Processes.refuse_unsendable(arguments, engine_options)
         runner = self._runner(component_or_app, export, arguments, engine_options, setup, effects, before_each)
-        learned = runner.learn()
-        _refuse_broken(learned)
-        points = _points(learned.events, only, crashes, settings)
-        report = Report(export, len(learned.events), learned.effects, str(learned.outcome))
-        judged = (expect or {}) if effects is not None else None
-        for point, number in points:
-            run = runner.crash(point)
-            if not run.crashes and number is not None:  # another way this time: the same distance along it
-                run = runner.crash(replace(point, name=event_name(number)))
-            wrong = wrong_with(run, learned, same=same or equal, expect=judged) or _checked(check, run)
-            report.tried.append(_tried(run, wrong))
-            if wrong is not None:
-                report.failures.append(told(run, wrong))
+        with runner:
+            learned = runner.learn()
+            _refuse_broken(learned)
+            report = Report(export, len(learned.events), learned.effects, str(learned.outcome))
+            judged = (expect or {}) if effects is not None else None
+            for point, number in _points(learned.events, only, crashes, settings):
+                run = runner.crash(point)
+                if not run.crashes and number is not None:  # another way this time: the same distance along it
+                    run = runner.crash(replace(point, name=event_name(number)))
+                wrong = wrong_with(run, learned, same=same or equal, expect=judged) or _checked(check, run)
+                report.tried.append(_tried(run, wrong))
+                if wrong is not None:
+                    report.failures.append(told(run, wrong))
         report.seconds = time.perf_counter() - started
         if report.failures:
             raise CrashFailure(report)
@@ -138,15 +140,26 @@ class CrashDriver:
         if self._processes is None:
             self._processes = Processes(self._folder, self._modules)
         self._stages += 1
-        folder = self._folder / str(self._stages)
-        folder.mkdir(parents=True)
-        stage = Stage(folder, component_of(component_or_app), export, arguments, options)
+        ground = self._ground(component_of(component_or_app), interruptible=options.get("timeout") is not None)
+        stage = Stage(self._folder / f"stage-{self._stages}", ground, export, arguments, options)
         stage.prepare(setup)
 
         def count() -> Counter[str]:
             return Counter() if effects is None else counted(effects())
 
         return Runner(stage, self._processes, count=count, before_each=before_each)
+
+    def _ground(self, component: Path, *, interruptible: bool) -> Ground:
+        """The component in a data directory, loaded once per content."""
+        from durable_dsl.testing.crash_stage import Ground
+
+        facts = component.stat()
+        key = (component, facts.st_size, facts.st_mtime_ns, interruptible)
+        known = self._grounds.get(key)
+        if known is None:
+            data = self._folder / f"ground-{len(self._grounds)}"
+            known = self._grounds[key] = Ground(data, component, interruptible=interruptible)
+        return known
 
 
 def _points(

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from durable_dsl.testing.crash_child import Request
 from durable_dsl.testing.crash_points import Event, Watch
@@ -81,7 +81,10 @@ class Run:
 
 
 class Runner:
-    """Makes runs of one stage. `count` reads the effects, `before_each` puts the world outside back."""
+    """Makes runs of one stage, whose files go away in the end.
+
+    `count` reads the effects, `before_each` puts the world outside back.
+    """
 
     def __init__(
         self,
@@ -95,6 +98,12 @@ class Runner:
         self._processes = processes
         self._count = count
         self._before_each = before_each
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.stage.folder)
 
     def learn(self) -> Run:
         """A run without a crash."""

@@ -144,6 +144,31 @@ def test_a_rust_guest_s_panic_is_the_failure():
     assert ("panic", "index out of bounds") == (found.type, found.message)
 
 
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("\"'str' object cannot be interpreted as an integer\"", "'str' object cannot be interpreted as an integer"),
+        ("'out of range', 3", "('out of range', 3)"),
+        ("Nested(...)", "Nested(...)"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_pythons_exception(argument, message):
+    """componentize-py panics over it; what counts is the exception in the panic's text."""
+    text = (
+        "\nthread '<unnamed>' (1) panicked at runtime/src/lib.rs:1452:67:\n"
+        "called `Result::unwrap()` on an `Err` value: "
+        f"PyErr {{ type: <class 'TypeError'>, value: TypeError({argument}), traceback: None }}\n"
+        "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n"
+    )
+
+    found = extract(text)
+
+    assert "TypeError" == found.type
+    assert found.message.startswith(message)
+    assert "does not fit its WIT type" in found.message
+    assert "panicked" not in found.traceback
+
+
 def test_other_output_is_no_failure():
     """Text that only speaks of tracebacks is not one."""
     assert extract("see the Traceback (most recent call last): above\n") is None

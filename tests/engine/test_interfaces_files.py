@@ -226,3 +226,31 @@ def test_directories_that_cannot_be_given(tmp_path, text):
     """Said when the engine is opened."""
     with pytest.raises(UsageError):
         opened(tmp_path, dirs=[text])
+
+
+def test_reading_a_private_file_leaves_its_access_time(tmp_path):
+    """Replay reads it again, at another time: what is reported afterwards is the same."""
+    with opened(tmp_path) as engine:
+        source = """
+            open("/f", "w").write("text")
+            os.utime("/f", ns=(1, 2))
+            open("/f").read()
+        """
+        worker(engine).invoke("run", program(source))
+        looks = "result = os.stat('/f').st_atime_ns"
+        assert "1" == worker(engine).invoke("run", looks)
+    with opened(tmp_path) as engine:
+        assert "1" == worker(engine).invoke("run", looks)
+
+
+def test_a_file_is_no_directory(tmp_path):
+    """Also where only the path says that one is meant."""
+    with opened(tmp_path) as engine:
+        source = """
+            open("/f", "w").write("text")
+            try:
+                open("/f/")
+            except NotADirectoryError:
+                result = "refused"
+        """
+        assert "refused" == worker(engine).invoke("run", program(source))

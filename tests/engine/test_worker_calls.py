@@ -277,3 +277,18 @@ raise ValueError("boo")
         assert 2 == kinds(one).count("error")
         one.revert(to=1)
         assert "2" == one.invoke("run", "", idempotency_key="second")
+
+
+def test_a_failure_where_the_oplog_goes_on_is_a_divergence(tmp_path):
+    """Less memory than the history needs: nothing is written, and with enough of it the worker goes on."""
+    with opened(tmp_path) as engine:
+        worker(engine).invoke("run", "big = bytes(100_000_000); host.get_oplog_index()")
+    with opened(tmp_path, max_memory=64 << 20) as engine:
+        one = worker(engine)
+        entries = one.oplog_index
+        with pytest.raises(InvocationError, match="recorded no-op, attempted MemoryError") as raised:
+            one.invoke("run", "result = 1")
+        assert ("Divergence", "idle", entries) == (raised.value.type, one.status, one.oplog_index)
+        assert "MemoryError" in raised.value.traceback
+    with opened(tmp_path) as engine:
+        assert "1" == worker(engine).invoke("run", "result = 1")

@@ -120,6 +120,16 @@ class Cursor:
             raise divergence
         self.tolerate(str(divergence))
 
+    @property
+    def strict(self) -> bool:
+        """Whether the guest must do as it did: there is something left, and no zone was performed again."""
+        return not self.live and self.tolerate is None
+
+    def instead(self, attempted: str) -> str:
+        """The message of a divergence where the guest did not come as far as what is next."""
+        row = self._rows[self._at]
+        return str(Divergence(row[0], describe(row), attempted))
+
     def _check_call(self, row: ReplayRow, name: str, request: str | None) -> None:
         attempted = f"{name} {request or ''}".strip()
         self.differs(row[0], describe(row), attempted, alike=row[2] == _IMPORTED and row[3] == name)
