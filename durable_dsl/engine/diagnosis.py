@@ -37,7 +37,7 @@ class _Unwritten(Oplog):
     def commit(self) -> None:
         return
 
-    def append_with_effect(self, *_: Any) -> Any:
+    def append_with_effect(self, effect: Any, entry_of: Any) -> Any:  # noqa: ARG002
         raise Signal
 
 

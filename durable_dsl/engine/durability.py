@@ -153,4 +153,5 @@ def end_write(host: Host, begin: int) -> None:
 def _text(request: Callable[..., Any] | None, arguments: tuple[Any, ...]) -> str:
     if request is not None:
         return text.encode(request(*arguments))
-    return text.encode(arguments if len(arguments) > 1 else arguments[0])
+    first, *others = arguments
+    return text.encode(arguments if others else first)

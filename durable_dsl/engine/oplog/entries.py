@@ -31,7 +31,7 @@ class Entry:
 
     def row(self) -> Row:
         columns: list[Any] = [getattr(self, name, None) for name in _COLUMNS]
-        names: tuple[str, ...] = self.__slots__
+        names: tuple[str, ...] = tuple(self.__slots__)
         said = {name: getattr(self, name) for name in names if name not in _COLUMNS}
         said = {name: value for name, value in said.items() if value is not None}
         detail = json.dumps(said, ensure_ascii=False) if said else None
