@@ -7,6 +7,7 @@ next entry and require the kind, whatever the persistence level.
 from __future__ import annotations
 
 import uuid
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.durability import WRITE_REMOTE, durable
@@ -132,11 +133,16 @@ def set_idempotence_mode(host: Host, idempotent: bool) -> None:
 
 def derived_key(base: str, name: str) -> uuid.UUID:
     """The idempotency key that an invocation with the key `base` derives for `name`."""
+    return uuid.uuid5(_namespace(base), name)
+
+
+@lru_cache(maxsize=256)
+def _namespace(base: str) -> uuid.UUID:
+    """The same for every key of an invocation, and each of them is on the way of a commit."""
     try:
-        namespace = uuid.UUID(base)
+        return uuid.UUID(base)
     except ValueError:
-        namespace = uuid.uuid5(_ROOT, base)
-    return uuid.uuid5(namespace, name)
+        return uuid.uuid5(_ROOT, base)
 
 
 def _new_key(host: Host, name: str) -> str:
@@ -144,7 +150,7 @@ def _new_key(host: Host, name: str) -> str:
 
 
 def _uuid_record(_host: Host, stored: str, _name: str) -> dict[str, int]:
-    number = uuid.UUID(stored).int
+    number = int(stored.replace("-", ""), 16)
     return {"high-bits": number >> 64, "low-bits": number & (1 << 64) - 1}
 
 
