@@ -17,16 +17,16 @@ Place: TypeAlias = Literal["before", "effect", "answer"]
 
 
 class Probe(Protocol):
-    """Who listens. Calls come from the thread that runs the worker."""
+    """Who listens. Calls come from the threads that run workers; `worker` is a worker's number in the database."""
 
     def called(self, place: Place, host: Host, name: str, function_type: FunctionType) -> None:
         """A host call that is performed, recorded or not, has come to `place`."""
         ...
 
-    def added(self, index: int, entry: Entry) -> None:
+    def added(self, worker: int, index: int, entry: Entry) -> None:
         """An entry was added to the buffer; it is not on disk."""
         ...
 
-    def committed(self, index: int) -> None:
+    def committed(self, worker: int, index: int) -> None:
         """Everything up to `index` is on disk."""
         ...

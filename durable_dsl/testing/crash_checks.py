@@ -11,9 +11,8 @@ from durable_dsl.testing.crash_promises import (
     open_regions,
     open_writes,
     repeats_allowed,
-    repeats_required,
+    unjudged_units,
     write_unknown,
-    zone_units,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ def disk_before_answer(events: Iterable[Event]) -> str | None:
     """A write is on disk before its guest has the answer; its begin, where it has one, before it is done."""
     begun: Event | None = None
     for event in events:
+        if event.worker:
+            continue
         if event.place == "record":
             begun = event if event.type == "begin-remote-write" else None
         if event.zone:
@@ -91,28 +92,36 @@ def promised_effects(run: Run, learned: Run, expect: Mapping[str, Bounds]) -> st
     if lost and not refused(run):
         return f"effects are missing: {dict(lost)} of {dict(usual)}"
     more = found - usual
-    allowed = sum(map(repeats_allowed, run.crashes)) + _repeats_in_zones(run, learned)
+    allowed = sum(map(repeats_allowed, run.crashes)) + _repeats_elsewhere(run, learned)
     if more.total() > allowed:
         said = f"the regions allow {allowed} to be repeated" if allowed else "nothing may be repeated here"
         return f"effects were repeated: {dict(more)} more than the usual {dict(usual)}; {said}"
-    required = sum(map(repeats_required, run.crashes))
-    if not expect and more.total() < required and not refused(run) and not _repeats_anyway(learned):
-        return f"an open region was not done again as a whole: {more.total()} of its {required} effects were repeated"
     return None
 
 
-def _repeats_anyway(learned: Run) -> bool:
-    """Whether attempts fail without a crash: then one that a crash ended may take the place of one that fails."""
-    return any(record.kind in {"error", "jump"} for record in learned.records)
-
-
-def _repeats_in_zones(run: Run, learned: Run) -> int:
-    """How many units more were done in persist-nothing zones than without a crash."""
+def _repeats_elsewhere(run: Run, learned: Run) -> int:
+    """How many units more were done in persist-nothing zones, and by called workers, than without a crash."""
     first, *others = [*(crash.events for crash in run.crashes), run.events]
-    later = sum(map(zone_units, others))
-    if refused(run):  # zones further on were never come to
+    later = sum(map(unjudged_units, others))
+    if refused(run):  # what comes further on was never come to
         return later
-    return max(0, zone_units(first) + later - zone_units(learned.events))
+    return max(0, unjudged_units(first) + later - unjudged_units(learned.events))
+
+
+def regions_done_again(run: Run) -> str | None:
+    """Of an atomic region that a crash left open nothing is replayed: all of it is deleted from the history."""
+    assert run.outcome is not None
+    if run.outcome.failure is not None:
+        return None
+    deleted = deleted_indices(run.records)
+    for crash in run.crashes:
+        begin = min(open_regions(crash.records), default=None)
+        if begin is None:
+            continue
+        replayed = [row[1] for row in crash.entries if row[1] > begin and row[1] not in deleted]
+        if replayed:
+            return f"region {begin} was open, but what was on disk of it was not done again: entries {replayed}"
+    return None
 
 
 def nothing_left_open(run: Run) -> str | None:
@@ -149,7 +158,8 @@ def committed_survived(run: Run) -> str | None:
     """What the engine took for committed when the process died is in the file, and no more than was added."""
     for crash in run.crashes:
         last = crash.entries[-1][1]
-        reported = max((event.index for event in crash.events if event.place == "commit"), default=0)
+        commits = [event.index for event in crash.events if event.place == "commit" and not event.worker]
+        reported = max(commits, default=0)
         if last < reported:
             return f"entries up to {reported} had been committed, the file ends with {last}"
     return None
@@ -172,6 +182,7 @@ def wrong_with(
         finished(run)
         or same_outcome(run, learned, same)
         or (None if expect is None else promised_effects(run, learned, expect))
+        or regions_done_again(run)
         or nothing_left_open(run)
         or prefix_unchanged(run)
         or committed_survived(run)

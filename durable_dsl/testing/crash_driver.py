@@ -185,7 +185,7 @@ def _points(
 def _tried(run: Run, wrong: str | None) -> Tried:
     point = run.point
     assert point is not None
-    place = run.crashes[0].event.place if run.crashes else point.name.partition(":")[2].partition("#")[0]
+    place = run.crashes[0].event.place if run.crashes else "none"
     return Tried(str(point), place, point.real, bool(run.crashes), run.effects, run.seconds, wrong)
 
 

@@ -10,13 +10,15 @@ A name is an oplog index and a word, `12:effect`:
     answer    the call is complete, entry 12 is the last, and the guest has not had its answer
 
 Calls inside a persist-nothing zone leave no record, so several places there would share a name: the second is
-`12:effect#2`. Names mean the same only as long as the guest does the same, which one that waits for the network may
+`12:effect#2`. In a worker that the tested one has called the name ends with that worker's number in the database:
+`12:effect@2`. Names mean the same only as long as the guest does the same, which one that waits for the network may
 not; `event 57` is the 58th place on the way, whatever it is.
 """
 
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
@@ -47,78 +49,103 @@ class Crashed(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The engine was at `point`. `name` is the host call's or the entry's, the rest is how things stood there."""
+    """The engine was at `point`. `name` is the host call's or the entry's, the rest is how things stood there.
+
+    `worker` is 0 for the worker that is tested, else the number of one that it has called.
+    """
 
     point: str
     place: str
     index: int
     name: str
     type: str = ""
+    worker: int = 0
     on_disk: int = 0
     zone: bool = False
     idempotent: bool = True
 
     @property
     def meaning(self) -> str:
-        return PLACES[self.place].format(index=self.index, name=self.name)
+        said = PLACES[self.place].format(index=self.index, name=self.name)
+        return f"in worker {self.worker}, which was called: {said}" if self.worker else said
+
+
+@dataclass(slots=True)
+class _Log:
+    """How far the oplog of a worker goes, in memory and on disk."""
+
+    last: int
+    on_disk: int
+    host: Host | None = None
 
 
 class Watch:
     """Listens to the engine, notes where it gets to, and lets the process die at one place.
 
     `at` is the name of a point; None lets the run go to its end. `die` does not return. A `Crashed` that it raises is
-    raised again wherever else the engine goes, so that nothing is written on the way out.
+    raised again wherever else the engine goes, so that nothing is written on the way out. `last` is the last entry of
+    the worker that `follow` names.
     """
 
     def __init__(self, last: int, at: str | None = None, die: Callable[[], NoReturn] | None = None) -> None:
         self.events: list[Event] = []
-        self.last = self.on_disk = last
         self.dead = False
         self._at = at
         self._die = die or crash
         self._names: Counter[str] = Counter()
-        self._host: Host | None = None
+        self._lock = threading.Lock()
+        self._followed = self._current = 0
+        self._first = _Log(last, last)
+        self._logs: dict[int, _Log] = {}
 
-    @property
-    def reached(self) -> Event | None:
-        """Where the process died."""
-        return self.events[-1] if self.dead else None
+    def follow(self, worker: int) -> None:
+        """This is the worker whose places have plain names."""
+        self._followed = self._current = worker
+        self._logs[worker] = self._first
 
     # What the engine calls
 
     def called(self, place: Place, host: Host, name: str, function_type: str) -> None:
-        self._host = host
-        self._pass(place, host.log.last + (place != "answer"), name, function_type)
+        log = self._log(host.log.worker, host.log.last)
+        log.host = host
+        self._pass(place, host.log.worker, host.log.last + (place != "answer"), name, function_type)
 
-    def added(self, index: int, entry: Entry) -> None:
-        self.last = index
-        name = getattr(entry, "function", None) or entry.kind
-        self._pass("record", index, name, entry.kind)
+    def added(self, worker: int, index: int, entry: Entry) -> None:
+        self._log(worker, index - 1).last = index
+        self._current = worker
+        self._pass("record", worker, index, getattr(entry, "function", None) or entry.kind, entry.kind)
 
-    def committed(self, index: int) -> None:
-        self.last, self.on_disk = max(self.last, index), index
-        self._pass("commit", index, "commit")
+    def committed(self, worker: int, index: int) -> None:
+        log = self._log(worker, index)
+        log.last, log.on_disk = max(log.last, index), index
+        self._pass("commit", worker, index, "commit")
 
     def writing(self) -> None:
         """Inside every transaction, before its end."""
-        self._pass("write", self.last if self.last > self.on_disk else self.last + 1, "commit")
+        log = self._log(self._current, 0)
+        self._pass("write", self._current, log.last if log.last > log.on_disk else log.last + 1, "commit")
 
-    def _pass(self, place: str, index: int, name: str, type_: str = "") -> None:
-        if self.dead:
-            raise Crashed
-        point = f"{index}:{place}"
-        self._names[point] += 1
-        if self._names[point] > 1:
-            point = f"{point}#{self._names[point]}"
-        number = len(self.events)
-        host = self._host
-        event = Event(point, place, index, name, type_, self.on_disk)
-        if host is not None:
-            event = replace(event, zone=host.level == PERSIST_NOTHING, idempotent=host.idempotent)
-        self.events.append(event)
-        if self._at is not None and self._at in {point, event_name(number)}:
-            self.dead = True
-            self._die()
+    def _log(self, worker: int, last: int) -> _Log:
+        return self._logs.setdefault(worker, _Log(last, last))
+
+    def _pass(self, place: str, worker: int, index: int, name: str, type_: str = "") -> None:
+        with self._lock:
+            if self.dead:
+                raise Crashed
+            log = self._logs[worker]
+            other = worker if worker != self._followed else 0
+            point = f"{index}:{place}@{other}" if other else f"{index}:{place}"
+            self._names[point] += 1
+            if self._names[point] > 1:
+                point = f"{point}#{self._names[point]}"
+            number = len(self.events)
+            event = Event(point, place, index, name, type_, other, log.on_disk)
+            if log.host is not None:
+                event = replace(event, zone=log.host.level == PERSIST_NOTHING, idempotent=log.host.idempotent)
+            self.events.append(event)
+            if self._at is not None and self._at in {point, event_name(number)}:
+                self.dead = True
+                self._die()
 
 
 def event_name(number: int) -> str:

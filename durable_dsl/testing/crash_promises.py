@@ -10,8 +10,9 @@ request with its response). After a crash
                                                  an end makes the worker fail instead
 
 So a crash allows so many units to be repeated, and a run may have as many effects more than one without a crash: all
-labels together, since nobody can tell which label belongs to which call. And it asks for those to be repeated that are
-recorded on disk in an open region: a region is done again as a whole.
+labels together, since nobody can tell which label belongs to which call. That it has at least as many is all that can
+be asked for, since not all that a call does is counted; that an open region is done again as a whole shows in the
+oplog. Workers that are called have promises of their own: what they do is taken as it comes.
 """
 
 from __future__ import annotations
@@ -67,29 +68,11 @@ def repeats_allowed(crash: Crash) -> int:
     return repeated
 
 
-def repeats_required(crash: Crash) -> int:
-    """How many units have to be done again because of this crash: those in an open region that were surely done."""
-    left = crash.records
-    region = min(open_regions(left), default=None)
-    if region is None:
-        return 0
-    gone = deleted_indices(left)
-    inside = {record.index for record in left if record.index > region and record.index not in gone}
-    units = _units(crash.events)
-    single = {unit.name for unit in units if unit.type == _WRITE}
-    unended = {begin.index for begin in open_writes(left)}
-    batches = {
-        event.index
-        for event in crash.events
-        if event.place == "record" and event.type == "begin-remote-write" and event.name not in single
-    }
-    calls = sum(unit.index in inside and unit.type != _BATCHED and not unit.zone for unit in units)
-    return calls + len((batches & inside) - unended)
-
-
-def zone_units(events: Iterable[Event]) -> int:
-    """How many units were done in persist-nothing zones."""
-    return sum(unit.zone for unit in _units(events))
+def unjudged_units(events: Iterable[Event]) -> int:
+    """How many units were done in persist-nothing zones, or by workers that were called."""
+    events = list(events)
+    others = sum(event.worker != 0 and event.place == "before" and event.type != _LOCAL for event in events)
+    return others + sum(unit.zone for unit in _units(events))
 
 
 def write_unknown(crash: Crash) -> bool:
@@ -132,6 +115,8 @@ def _at_most_once(begin: Record) -> bool:
 def _units(events: Iterable[Event]) -> list[Unit]:
     units: list[Unit] = []
     for event in events:
+        if event.worker:
+            continue
         if event.place == "before" and event.type != _LOCAL:
             guarded = event.type == _WRITE and not event.idempotent and not event.zone
             units.append(Unit(event.name, event.type, event.zone, guarded))

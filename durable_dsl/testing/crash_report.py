@@ -129,7 +129,7 @@ def _crashed(run: Run) -> list[str]:
 
 def _lost(crash: Crash, on_disk: int) -> list[str]:
     """What had been added and did not come to disk."""
-    lost = [event for event in crash.events if event.place == "record" and event.index > on_disk]
+    lost = [one for one in crash.events if one.place == "record" and not one.worker and one.index > on_disk]
     return [f"  - {event.index:>4}  {event.type or event.name}  {event.name}" for event in lost[-_AROUND:]]
 
 

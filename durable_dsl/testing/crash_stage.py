@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -122,9 +123,10 @@ class Stage:
         None if `watch` ended the process before its caller had an answer.
         """
         try:
-            with self._open(data) as engine:
+            with _quiet_threads(), self._open(data) as engine:
                 worker = engine.worker(WORKER)
                 if watch is not None:
+                    watch.follow(worker.id)
                     engine.store.probe = watch
                     engine.store.writer.before_commit = watch.writing
                 value = self._invoke(worker) if name == "run" else _resume(worker)
@@ -175,6 +177,22 @@ def last_of(data: Path) -> int:
 def records_of(rows: list[Row]) -> list[Record]:
     """Rows of `entry` as records; long texts stay references."""
     return [Record(row[1], row[2], entry_of(row[3:11])) for row in rows]
+
+
+@contextmanager
+def _quiet_threads() -> Iterator[None]:
+    """A simulated death in a worker that was called ends that worker's thread, which is nobody's concern."""
+    usual = threading.excepthook
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if not issubclass(arguments.exc_type, Crashed):
+            usual(arguments)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = usual
 
 
 def _resume(worker: Worker) -> Failure | None:

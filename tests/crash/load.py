@@ -3,8 +3,9 @@
     python -m tests.crash.load DATA COMPONENT WAVES SEED
 
 Prints how often it killed. Each child is forked from this process, which has the component loaded and nothing running;
-it makes `CALLS` calls of each worker, one after the other, all workers in threads of their own, with the keys that
-these calls had before. What they answer goes to `DATA/answers`. The next wave has new workers, whose history is short.
+it makes `CALLS` calls of each worker, all workers in threads of their own, with the keys that these calls had before.
+Some workers get one call after the other, some all at once, to be queued. What they answer goes to `DATA/answers`. The
+next wave has new workers, whose history is short.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ LIFE = 0.08
 def careful(worker: str) -> bool:
     """Whether it does not repeat a write of unknown outcome; sooner or later such a worker fails because of that."""
     return worker.endswith(("0", "1"))
+
+
+def hurried(worker: str) -> bool:
+    """Whether all its calls are started at once."""
+    return worker.endswith(("3", "4"))
 
 
 def program(worker: str, call: str) -> list:
@@ -91,15 +97,17 @@ def call_all(data: Path, loaded, names) -> None:
             engine.adopt(loaded)
 
             def call(name):
-                for number in range(CALLS):
-                    key = f"{name}.{number}"
-                    steps = json.dumps(program(name, key))
+                keys = [f"{name}.{number}" for number in range(CALLS)]
+                calls = (
+                    engine.worker(name).start("run", json.dumps(program(name, key)), idempotency_key=key)
+                    for key in keys
+                )
+                for started in list(calls) if hurried(name) else calls:
                     try:
-                        answer = engine.worker(name).invoke("run", steps, idempotency_key=key)
+                        answers[name].append(started.wait())
                     except InvocationError as error:
                         answers[name].append({"failed": error.type})
                         break
-                    answers[name].append(answer)
                 done.append(name)
 
             threads = [threading.Thread(target=call, args=(name,)) for name in names]

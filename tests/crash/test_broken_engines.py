@@ -42,7 +42,7 @@ def test_an_open_region_that_is_not_repeated_whole(recorded, monkeypatch):
     """Replay goes on inside a region that has no end: what is recorded of it is not done again."""
     monkeypatch.setitem(golem_host.functions, "mark-begin-operation", begin_without_repeating)
 
-    assert "an open region was not done again as a whole: 0 of its 1 effects" in caught(recorded, REGION)
+    assert "region 17 was open, but what was on disk of it was not done again: entries [18]" in caught(recorded, REGION)
 
 
 def test_a_region_whose_end_is_not_written(recorded, monkeypatch):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine import test_interfaces_blobstore, test_interfaces_keyvalue
+from durable_dsl.engine.catalogue import component_id_of
+from tests.engine import test_interfaces_blobstore, test_interfaces_keyvalue, test_interfaces_rpc
 from tests.engine.programs import program
 from tests.guests import guest
 
 KEYVALUE, BLOBS = test_interfaces_keyvalue.PRELUDE, test_interfaces_blobstore.PRELUDE
+RPC = test_interfaces_rpc.PRELUDE
 
 
 def anything(_expected, _actual):
@@ -123,6 +125,21 @@ GUESTS = {
         host.delete_promise(promise)
         result = kept, again, found
         """,
+        {},
+    ),
+    "calls of another worker": (
+        "run",
+        RPC
+        + f"CALLEE = {component_id_of('script')!r}\n"
+        + program("""
+        count = "state['n'] = state.get('n', 0) + 1; result = state['n']"
+        with other("counter", CALLEE) as callee:
+            first = shown(callee.invoke_and_await("run", [string(count)]))
+            begin = host.mark_begin_operation()
+            second = shown(callee.invoke_and_await("run", [string(count)]))
+            host.mark_end_operation(begin)
+        result = first, second
+        """),
         {},
     ),
     "output": ("run", "print('one'); host.generate_idempotency_key(); print('two'); print('three')", {}),

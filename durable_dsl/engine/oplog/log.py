@@ -69,7 +69,7 @@ class Oplog:
                     self.last_progress = index
             self._buffer.append((index, self._clock.now(), entry))
         if self.probe is not None:
-            self.probe.added(index, entry)
+            self.probe.added(self.worker, index, entry)
         if len(self._buffer) >= BUFFER_LIMIT:
             self.commit()
         return index
@@ -95,7 +95,7 @@ class Oplog:
             jump = Jump(start, index)
             self._buffer.append((index, self._clock.now(), jump))
         if self.probe is not None:
-            self.probe.added(index, jump)
+            self.probe.added(self.worker, index, jump)
         self.commit()
         return jump
 
@@ -119,7 +119,7 @@ class Oplog:
                 if taken:  # by somebody else, meanwhile
                     self.committed = taken[-1][0]
             if self.probe is not None:
-                self.probe.committed(self.committed)
+                self.probe.committed(self.worker, self.committed)
 
     def append_with_effect(self, effect: Effect[T], entry_of: Callable[[T], Entry]) -> T:
         """Do something in the database and add the entry that tells its outcome, in one transaction."""
@@ -139,7 +139,7 @@ class Oplog:
             self._buffer, self._effects = [], []
             self.last = self.last_action = self.last_progress = self.committed = index
         if self.probe is not None:
-            self.probe.committed(index)
+            self.probe.committed(self.worker, index)
         return outcome
 
     def at_next_commit(self, effect: Effect[None]) -> None:
