@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from durable_codegen.annotations import annotation, is_none
 from durable_codegen.faults import Fault
+from durable_codegen.features import FEATURES
 from durable_codegen.guest import guest_python
 from durable_codegen.usage import Usage
 
@@ -37,10 +38,10 @@ _RESERVED = frozenset(
         "durable_codegen",
         "durable_dsl",
         "durable_host",
-        "durable_http_host",
         "durable_late",
         "durable_wrapper",
         "wrapt",
+        *(feature.generated for feature in FEATURES),
     }
 )
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from durable_codegen.features import Feature
     from durable_codegen.targets import Target
     from durable_codegen.world import World
 
@@ -40,7 +41,6 @@ __all__ = ["Composed", "compose"]
 _PACKAGE = "durable:build"
 _WORLD = "component"
 _EVENT_LOOP = ("wasi:io/poll", "wasi:clocks/monotonic-clock")
-_HTTP = ("wasi:http/types", "wasi:http/outgoing-handler", "wasi:io/streams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class Composed:
     golem_api: str | None
     #: The functions and resources of golem:api/host that are imported.
     words: tuple[str, ...]
-    #: Whether the app uses durable_dsl.http.
-    http: bool
+    #: The modules of durable_dsl in use that need interfaces of their own.
+    features: tuple[Feature, ...]
     world_module: str
     #: Interface id -> module below `<world_module>.imports`.
     import_modules: Mapping[str, str]
@@ -102,21 +102,22 @@ def compose(
     into: Path,
     *,
     async_exports: bool,
-    http: bool = False,
+    features: Collection[Feature] = (),
     world_module: str = "wit_world",
     taken: Collection[str] = (),
 ) -> Composed:
     """Write the component's world into the folder `into`, anew.
 
     `words` are functions and resources of golem:api/host by their WIT names; those that the target's version does not
-    have are left out. `async_exports` adds what the event loop waits with, `http` what durable_dsl.http needs. `taken`
-    are the top-level modules of the app and of its vendored packages.
+    have are left out. `async_exports` adds what the event loop waits with, `features` what these modules of
+    durable_dsl need. `taken` are the top-level modules of the app and of its vendored packages.
     """
     user = read_user_wit(wit)
     version = world.golem_api or target.version
     used = tuple(name for name in host_functions(version) if name in set(words))
-    extra = (*(_EVENT_LOOP if async_exports else ()), *(_HTTP if http else ()))
-    added = _added(user, world, version, extra, has_words=bool(used))
+    extra = [f"{name}@{user.needed.wasi}" for name in (_EVENT_LOOP if async_exports else ())]
+    extra += [name for feature in features for name in feature.imports(user.needed.wasi, target)]
+    added = _added(world, version, extra, has_words=bool(used))
     if into.exists():
         shutil.rmtree(into)
     _write(user, world, added, used, into)
@@ -124,16 +125,15 @@ def compose(
         document = read_document(into)
     except WitError as error:
         raise BuildFailed([Fault("DSL101", f"the world does not hold together: {error}", world.file)]) from None
-    return _described(document, into, world, target, used, http, world_module, frozenset(taken))
+    return _described(document, into, world, target, used, tuple(features), world_module, frozenset(taken))
 
 
-def _added(user: UserWit, world: World, version: str, extra: Collection[str], *, has_words: bool) -> tuple[str, ...]:
+def _added(world: World, version: str, extra: Collection[str], *, has_words: bool) -> tuple[str, ...]:
     """The imports that the user's world does not have, sorted."""
     added = []
     if has_words or world.golem_api is not None:
         added.append(f"golem:api/host@{version}")
-    added += [f"{interface}@{user.needed.wasi}" for interface in extra]
-    return tuple(sorted(set(added) - set(world.imports)))
+    return tuple(sorted({*added, *extra} - set(world.imports)))
 
 
 def _write(user: UserWit, world: World, added: tuple[str, ...], words: tuple[str, ...], into: Path) -> None:
@@ -168,7 +168,7 @@ def _described(
     world: World,
     target: Target,
     words: tuple[str, ...],
-    http: bool,
+    features: tuple[Feature, ...],
     world_module: str,
     taken: frozenset[str],
 ) -> Composed:
@@ -186,7 +186,7 @@ def _described(
         target=target,
         golem_api=InterfaceId.parse(hosts[0]).version if hosts else None,
         words=words,
-        http=http,
+        features=features,
         world_module=world_module,
         import_modules=_import_modules(tuple(imports), world),
         export_modules={

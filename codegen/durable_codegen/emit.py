@@ -34,10 +34,7 @@ __all__ = ["WRAPPER", "Header", "emit", "template", "write"]
 #: The module that componentize-py is given as the app.
 WRAPPER = "durable_wrapper"
 HOST = "durable_host"
-HTTP_HOST = "durable_http_host"
 LATE = "durable_late"
-
-_HTTP_MODULES = {"types": "wasi:http/types", "handler": "wasi:http/outgoing-handler", "streams": "wasi:io/streams"}
 
 # What a method's own variables are called; nothing of the module may be called so.
 _LOCALS = (
@@ -84,9 +81,9 @@ def emit(
     """The generated files, by name."""
     writer = _WrapperWriter(plan, composed, stubs, sources)
     files = {f"{WRAPPER}.py": writer.text(header, late), f"{HOST}.py": _host(plan, composed, stubs, header)}
-    if composed.http:
-        modules = {name: _imported(composed, interface) for name, interface in _HTTP_MODULES.items()}
-        files[f"{HTTP_HOST}.py"] = template("http_host.py.jinja").render(header=header, **modules)
+    for feature in composed.features:
+        modules = {name: _imported(composed, interface) for name, interface in feature.interfaces.items()}
+        files[f"{feature.generated}.py"] = template(feature.template).render(header=header, **modules)
     if late:
         files[f"{LATE}.py"] = template("late.py.jinja").render(header=header, late=late)
     files |= writer.resource_modules(header)

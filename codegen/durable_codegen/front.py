@@ -26,7 +26,7 @@ from durable_codegen.support import support_tree
 from durable_codegen.targets import choose_target
 from durable_codegen.trim import host_functions
 from durable_codegen.vendor import vendor
-from durable_codegen.words import by_hand, mentioning, uses_http, words_in_use
+from durable_codegen.words import by_hand, features_in_use, mentioning, words_in_use
 from durable_codegen.world import read_world
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from durable_codegen.cache import Inputs
     from durable_codegen.compose import Composed
     from durable_codegen.config import Settings
+    from durable_codegen.features import Feature
     from durable_codegen.modules import Module
     from durable_codegen.plan import Plan
     from durable_codegen.targets import Target
@@ -76,7 +77,7 @@ class _Sources:
     app_root: Root
     modules: Mapping[str, Module]
     words: frozenset[str]
-    http: bool
+    features: tuple[Feature, ...]
     aliases: tuple[str, ...]
     tops: frozenset[str]
     resource_modules: tuple[str, ...]
@@ -209,7 +210,7 @@ def _read(settings: Settings, vendored: Path, faults: list[Fault], *, whole_host
     )
     found = (*broken, *check_names(modules.values()))
     return _Sources(
-        world, target, root, modules, words, uses_http(using), tuple(aliases), tops, resource_modules, found
+        world, target, root, modules, words, features_in_use(using), tuple(aliases), tops, resource_modules, found
     )
 
 
@@ -238,7 +239,7 @@ def _compose(settings: Settings, sources: _Sources, into: Path, *, async_exports
         sources.words,
         into,
         async_exports=async_exports,
-        http=sources.http,
+        features=sources.features,
         world_module=settings.world_module or DEFAULT_WORLD_MODULE,
         taken=sources.tops,
     )

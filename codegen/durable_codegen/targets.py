@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from durable_codegen.faults import BuildFailed, Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from durable_codegen.world import World
 
 __all__ = ["DEFAULT_TARGET", "TARGETS", "Target", "choose_target", "target_for_version", "target_named"]
@@ -33,6 +35,8 @@ class Target:
     forgets_retries: bool
     #: Golem from 1.2.2 on fails a worker that replays a side effect of a persist-nothing region.
     persist_nothing_changed: bool
+    #: Package → version, for what the build may import beside golem:api and WASI.
+    packages: Mapping[str, str]
 
     @property
     def host(self) -> str:
@@ -52,6 +56,7 @@ TARGETS: dict[str, Target] = {
             servers="Golem 1.1.8 to 1.1.26",
             forgets_retries=True,
             persist_nothing_changed=False,
+            packages={"golem:rpc": "0.1.0"},
         ),
         Target(
             name="golem-1.1",
@@ -62,6 +67,7 @@ TARGETS: dict[str, Target] = {
             servers="Golem 1.1.8 to 1.2.x",
             forgets_retries=True,
             persist_nothing_changed=True,
+            packages={"golem:rpc": "0.1.0"},
         ),
     )
 }

@@ -38,7 +38,6 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
 REGIONS: Final = frozenset({"atomic", "persist", "idempotent", "non_idempotent", "retry", "commit"})
 
 _PACKAGE: Final = "durable_dsl"
-_HTTP: Final = f"{_PACKAGE}.http"
 
 # Names of the package that ask nothing of the host.
 _NEUTRAL: Final = frozenset(
@@ -103,10 +102,10 @@ class Usage:
                 return frozenset(WORDS)
         return frozenset(found)
 
-    def has_http(self) -> bool:
-        """Whether the module can reach `durable_dsl.http`, which needs wasi:http and nothing of golem:api."""
+    def reaches(self, module: str) -> bool:
+        """Whether the module can reach a module of durable_dsl that is named by its path: `durable_dsl.http`."""
         reached = [*self._bound.values(), *filter(None, map(self._path, _attributes(self._tree)))]
-        return any(path == _HTTP or path.startswith(f"{_HTTP}.") for path in reached)
+        return any(path == module or path.startswith(f"{module}.") for path in reached)
 
     @property
     def is_vague(self) -> bool:

@@ -10,6 +10,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
+from durable_codegen.features import FEATURES
 from durable_codegen.modules import Module, Root, parse
 from durable_codegen.usage import WORDS, Usage
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["HostWords", "by_hand", "mentioning", "uses_http", "words_in_use"]
+    from durable_codegen.features import Feature
+
+__all__ = ["HostWords", "by_hand", "features_in_use", "mentioning", "words_in_use"]
 
 #: Names of functions of golem:api/host, as in WIT.
 HostWords: TypeAlias = frozenset[str]
@@ -29,9 +32,10 @@ def words_in_use(modules: Iterable[Module]) -> HostWords:
     return frozenset(function for word in words for function in WORDS[word])
 
 
-def uses_http(modules: Iterable[Module]) -> bool:
-    """Whether any of these modules can reach `durable_dsl.http`."""
-    return any(Usage(module).has_http() for module in modules)
+def features_in_use(modules: Iterable[Module]) -> tuple[Feature, ...]:
+    """The features that any of these modules can reach."""
+    usages = [Usage(module) for module in modules]
+    return tuple(each for each in FEATURES if any(usage.reaches(each.module) for usage in usages))
 
 
 def mentioning(folder: Path) -> list[Module]:

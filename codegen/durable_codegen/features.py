@@ -1,0 +1,48 @@
+"""Modules of durable_dsl that need more of the host than golem:api/host, and what the build adds for each.
+
+An app that can reach such a module gets its interfaces imported, and a generated module that re-exports their bindings
+under the one name that the guest's code of ours imports. A new one is a row of `FEATURES` and a template.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from durable_codegen.targets import Target
+
+__all__ = ["FEATURES", "Feature"]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A module of durable_dsl, and what has to be in a component that can reach it."""
+
+    #: The module whose use asks for it: "durable_dsl.http".
+    module: str
+    #: The generated module that guest code of ours imports, and its template.
+    generated: str
+    template: str
+    #: Variable of the template → the interface whose bindings' module it names; these are imported.
+    interfaces: Mapping[str, str]
+
+    def imports(self, wasi: str, target: Target) -> tuple[str, ...]:
+        """The interfaces to import, with the versions of the world's WASI and of the target's packages."""
+        return tuple(f"{name}@{target.packages.get(name.partition('/')[0], wasi)}" for name in self.interfaces.values())
+
+
+FEATURES: Final[tuple[Feature, ...]] = (
+    Feature(
+        module="durable_dsl.http",
+        generated="durable_http_host",
+        template="http_host.py.jinja",
+        interfaces={
+            "types": "wasi:http/types",
+            "handler": "wasi:http/outgoing-handler",
+            "streams": "wasi:io/streams",
+        },
+    ),
+)
