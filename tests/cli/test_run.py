@@ -61,6 +61,7 @@ def test_a_declared_error_is_a_result(run):
     assert (0, {"err": "an order needs lines"}) == (status, json.loads(out))
 
 
+@pytest.mark.guarantee("HOST-2")
 def test_a_failure_is_python_s(run):
     """Type, message and traceback with the user's paths, once; exit status 3."""
     status, out, err = run("script", "run", "print('working')\nraise KeyError('x')", "--worker", "w")

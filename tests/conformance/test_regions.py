@@ -120,6 +120,7 @@ def run_plain(scenarios, name, outcome):
     return [c.name for c in calls], result
 
 
+@pytest.mark.guarantee("HOST-1")
 @pytest.mark.parametrize(("name", "outcome", "expected"), BOTH)
 def test_plain_python(scenarios, name, outcome, expected):
     """The host calls that plain Python would make."""
@@ -134,6 +135,7 @@ def test_plain_python(scenarios, name, outcome, expected):
         assert isinstance(result, Err if outcome == "err" else (ValueError, RuntimeError))
 
 
+@pytest.mark.guarantee("ATOMIC-2", "HOST-1")
 @pytest.mark.parametrize(("name", "outcome", "expected"), BOTH + COMPONENT)
 def test_component(host, name, outcome, expected):
     """The host calls that the component makes."""

@@ -57,6 +57,7 @@ def test_a_region_whose_end_is_not_written(recorded, monkeypatch):
     assert "was never ended" in caught(recorded, REGION, before_each=lambda: runs.append(1))
 
 
+@pytest.mark.guarantee("WRITE-4")
 def test_a_write_that_is_not_on_disk_before_its_answer(recorded, monkeypatch):
     """The commit of a remote write is left for later."""
     committed = Oplog.commit
@@ -70,6 +71,7 @@ def test_a_write_that_is_not_on_disk_before_its_answer(recorded, monkeypatch):
         recorded.run(PLAIN, setup=warmed_up)
 
 
+@pytest.mark.guarantee("WRITE-4")
 def test_a_write_that_is_sent_twice(recorded, monkeypatch):
     """`non_idempotent` is not kept: the engine forgets that the write was begun."""
     monkeypatch.setattr(Cursor, "ended", lambda cursor, begin: True)
@@ -93,6 +95,7 @@ def test_effects_that_are_repeated_without_need(recorded, monkeypatch):
     assert "effects were repeated: {'a': 1} more than the usual {'a': 1, 'b': 1}" in said
 
 
+@pytest.mark.guarantee("WRITE-4")
 def test_effects_that_are_lost(recorded, monkeypatch):
     """A record is on disk before the effect: a crash between the two loses the effect."""
     performed = recorder.recorder.functions["write"]

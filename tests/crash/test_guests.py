@@ -169,6 +169,7 @@ def test_a_guest_survives_a_kill_at_every_point(crash_driver, name):
         assert report.available == report.points
 
 
+@pytest.mark.guarantee("RECOVERY-3")
 def test_output_is_not_recorded_twice(crash_driver):
     """What was written before a crash and is on disk is not written again by the recovery."""
 

@@ -52,6 +52,7 @@ def holds(folder, waves, kills, effects):
             assert list(range(1, len(records) + 1)) == [record.index for record in records]
 
 
+@pytest.mark.guarantee("RECOVERY-8")
 def test_workers_survive_kills_at_any_instant(tmp_path):
     """A few kills in each wave."""
     kills, effects = killed(tmp_path, waves=3, seed=1)
@@ -60,6 +61,7 @@ def test_workers_survive_kills_at_any_instant(tmp_path):
     assert kills > 3
 
 
+@pytest.mark.guarantee("RECOVERY-8")
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(2, 12))
 def test_workers_survive_many_kills_at_any_instant(tmp_path, seed):

@@ -32,6 +32,7 @@ def agree(recorded, program, **options):
     return recorded.run(program, check=check, setup=warmed_up, **JUDGED_BY_MODEL, **options)
 
 
+@pytest.mark.guarantee("ATOMIC-6")
 @given(PROGRAMS, SEEDS)
 @bounded
 def test_programs_agree_with_the_model(recorded, program, seed):
@@ -39,6 +40,7 @@ def test_programs_agree_with_the_model(recorded, program, seed):
     agree(recorded, program, sample=8, real=0.25, seed=seed, crashes=1 + seed % 2)
 
 
+@pytest.mark.guarantee("ATOMIC-6")
 @pytest.mark.exhaustive
 @given(PROGRAMS, SEEDS)
 @exhaustive

@@ -67,6 +67,7 @@ def test_domain_error_ends_the_region():
     assert ["mark-begin-operation", "mark-end-operation"] == names(calls)
 
 
+@pytest.mark.guarantee("ATOMIC-3")
 def test_failure_leaves_the_region_open_and_ends_the_instance():
     """ATOMIC-3: a failed region leaves no committed effects, whatever user code catches."""
     with trace() as calls, pytest.raises(RegionFailed) as caught:
@@ -117,6 +118,7 @@ def test_err_is_a_failure_in_an_export_without_result():
         call.domain_errors = (Err,)
 
 
+@pytest.mark.guarantee("SETTINGS-1")
 @pytest.mark.parametrize("error", [None, Err(1), ValueError("x")])
 def test_persist_restores_what_was_read(error):
     """PERSIST-1: the level read on the way in is set again on every way out of a block."""
@@ -133,6 +135,7 @@ def test_persist_restores_what_was_read(error):
     assert ["persist-remote-side-effects", "persist-nothing", "persist-remote-side-effects", "smart"] == levels
 
 
+@pytest.mark.guarantee("SETTINGS-1")
 @pytest.mark.parametrize("error", [None, Err(1), ValueError("x")])
 def test_idempotence_restores_what_was_read(error):
     """IDEMPOTENCE-1: as PERSIST-1, for the idempotence mode."""
@@ -187,6 +190,7 @@ def test_retry_left_by_a_domain_error_is_restored_at_once():
     assert [9, 3] == [c.args[0].max_attempts for c in calls if c.name == "set-retry-policy"]
 
 
+@pytest.mark.guarantee("RETRY-3")
 def test_pending_restore_is_never_done_when_its_exception_leaves_an_atomic_region():
     """RETRY-4: a failure is judged under the policy of the innermost retry region it left."""
     with trace() as calls, pytest.raises(RegionFailed), atomic, retry(max_attempts=9):
@@ -250,6 +254,7 @@ def test_commit_follows_the_body_unless_it_failed(error, committed):
     assert ([("oplog-commit", (2,))] if committed else []) == [(c.name, c.args) for c in calls]
 
 
+@pytest.mark.guarantee("RETRY-3")
 def test_settings_die_with_the_instance():
     """After a failed region the stand-in starts over, so that one test's settings do not reach the next."""
     with pytest.raises(RegionFailed), persist("persist-nothing"), non_idempotent, atomic:
@@ -267,6 +272,7 @@ def test_no_host_call_follows_a_failed_region():
     assert "mark-begin-operation" == calls[-1].name
 
 
+@pytest.mark.guarantee("ATOMIC-5")
 def test_interleaved_tasks_are_refused_before_any_host_call():
     """LIFO-1: a second task cannot open a region while another task's is open."""
 

@@ -34,6 +34,7 @@ def cut_after_begin(database):
         connection.execute("DELETE FROM entry WHERE idx > ?", (begin,))
 
 
+@pytest.mark.guarantee("WRITE-3")
 def test_an_unfinished_write_names_its_line(tmp_path, server):
     """Message and oplog say which call, and from where; the request was sent once, and nothing else is written."""
     source = http_program(server.url, ONCE)

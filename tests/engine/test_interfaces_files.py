@@ -79,6 +79,7 @@ def test_errors_are_the_system_s(tmp_path):
         assert str(expected) == worker(engine).invoke("run", source)
 
 
+@pytest.mark.guarantee("GRANT-1")
 def test_nothing_leads_out(tmp_path):
     """Neither `..` nor links, however made, reach a file outside."""
     secret = tmp_path / "secret"

@@ -62,6 +62,7 @@ IDEMPOTENCE = """
 """
 
 
+@pytest.mark.guarantee("WRITE-1")
 def test_idempotence_on(tmp_path, server):
     """A request that is open when the worker fails is sent again."""
     server.trues = {"1": 1}

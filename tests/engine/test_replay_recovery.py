@@ -51,6 +51,7 @@ def keys_of(one):
     ]
 
 
+@pytest.mark.guarantee("RECOVERY-1", "RECOVERY-2")
 def test_a_killed_run_is_finished_by_the_same_command(tmp_path):
     """Same worker and key: the three finished steps are answered, what was printed is not printed again."""
     killed_when(start(tmp_path, "run", STEPS, "--worker", "w", "--idempotency-key", "k"), "at the gate")
@@ -93,6 +94,7 @@ def test_a_finished_key_is_answered_without_running(tmp_path):
     assert parsed(first) == parsed(second)
 
 
+@pytest.mark.guarantee("RECOVERY-6")
 def test_a_killed_process_gives_its_worker_free(tmp_path):
     """While it lives nobody else may run the worker; when it is dead anybody may."""
     process = start(tmp_path, "run", "print('in', file=sys.stderr); time.sleep(30)", "--worker", "w")
@@ -108,6 +110,7 @@ def test_a_killed_process_gives_its_worker_free(tmp_path):
         assert "idle" == worker(engine).status
 
 
+@pytest.mark.guarantee("RECOVERY-1")
 def test_what_never_reached_the_disk_never_began(tmp_path):
     """Killed before its first commit: nothing is found, and the same command runs it."""
     killed_when(
@@ -125,6 +128,7 @@ def test_what_never_reached_the_disk_never_began(tmp_path):
     assert '"1"\n' == again.stdout
 
 
+@pytest.mark.guarantee("RECOVERY-4")
 def test_resume_continues_what_had_reached_the_disk(tmp_path):
     """The sleeper goes on for its remainder; a later repetition finds the result."""
     source = "a = host.generate_idempotency_key(); print('in', file=sys.stderr); time.sleep(1); result = 'slept'"
@@ -163,6 +167,7 @@ def test_a_thousand_steps_replay_quickly_and_exactly(tmp_path):
         assert before == [(record.index, record.entry) for record in one.oplog()]
 
 
+@pytest.mark.guarantee("RECOVERY-7")
 def test_another_program_than_the_recorded_one_is_a_divergence(tmp_path):
     """Told as recorded against attempted; nothing is written, and the right build goes on."""
     with opened(tmp_path) as engine:
@@ -182,6 +187,7 @@ def test_another_program_than_the_recorded_one_is_a_divergence(tmp_path):
         assert "idle" == one.status
 
 
+@pytest.mark.guarantee("RECOVERY-4")
 def test_a_sleep_that_is_cut_short_goes_on_for_its_remainder(tmp_path):
     """Shorter than what suspends, longer than what is not worth a commit."""
     source = "print('in', file=sys.stderr); time.sleep(3); result = 'slept'"

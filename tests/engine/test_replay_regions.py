@@ -20,6 +20,7 @@ def printed(tmp_path, source, **options):
         return shown.text.split(), result, one.oplog(), kinds(one)
 
 
+@pytest.mark.guarantee("ATOMIC-1")
 def test_a_failed_atomic_region_is_repeated_as_a_whole(tmp_path):
     """Everything in it is done again, what was before it is not; a jump deletes each failed attempt."""
     source = """
@@ -43,6 +44,7 @@ def test_a_failed_atomic_region_is_repeated_as_a_whole(tmp_path):
     assert attempts - 1 == sum(record.kind == "jump" for record in oplog)
 
 
+@pytest.mark.guarantee("RETRY-2")
 def test_a_region_that_always_fails_is_given_up_after_the_policy(tmp_path):
     """Three retries by default, counted per region although each attempt writes entries."""
     source = """
@@ -63,6 +65,7 @@ def test_a_region_that_always_fails_is_given_up_after_the_policy(tmp_path):
     assert 3 == sum(record.kind == "jump" for record in oplog)
 
 
+@pytest.mark.guarantee("KEY-1")
 def test_keys_inside_a_region_are_the_same_on_each_attempt(tmp_path):
     """So that a repeated request can be recognised; two in one attempt differ."""
     source = """
@@ -78,6 +81,7 @@ def test_keys_inside_a_region_are_the_same_on_each_attempt(tmp_path):
     assert words[0] != words[1]
 
 
+@pytest.mark.guarantee("RETRY-4")
 def test_outside_regions_a_retry_only_replays(tmp_path):
     """What was recorded is not done again; what was printed is not printed again."""
     source = """
@@ -93,6 +97,7 @@ def test_outside_regions_a_retry_only_replays(tmp_path):
     assert 4 == found.count("error")
 
 
+@pytest.mark.guarantee("RETRY-1")
 def test_the_policy_says_how_often_and_how_late(tmp_path):
     """max-attempts M gives M + 1 runs; the k-th retry waits min-delay x multiplier^(k-1), at most max-delay."""
     clock = SkippingClock()
@@ -127,6 +132,7 @@ def test_getters_give_what_was_set(tmp_path):
     assert [] == found[2:-1]
 
 
+@pytest.mark.guarantee("PERSIST-1")
 def test_a_persist_nothing_zone_is_performed_again_by_each_recovery(tmp_path):
     """Nothing of it is recorded; what comes after it is."""
     source = """
@@ -225,6 +231,7 @@ def test_committing_to_more_replicas_than_there_are(tmp_path):
     assert "on disk" == result
 
 
+@pytest.mark.guarantee("WRITE-2")
 def test_an_unfinished_write_with_idempotence_off_is_never_sent_again(tmp_path):
     """Begun and not ended: the worker fails at once and says which call."""
     source = "host.set_idempotence_mode(False); host.generate_idempotency_key(); result = 1"
@@ -249,6 +256,7 @@ def test_an_unfinished_write_with_idempotence_off_is_never_sent_again(tmp_path):
         assert 1 == kinds(one).count("error")
 
 
+@pytest.mark.guarantee("ATOMIC-4")
 def test_a_committed_inner_region_of_an_unfinished_outer_one_is_done_again(tmp_path):
     """The outermost unfinished region decides how far back it goes."""
     source = """

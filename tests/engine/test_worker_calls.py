@@ -50,6 +50,7 @@ def test_a_declared_error_is_a_normal_outcome(tmp_path):
         assert "exported-function-completed" == kinds(one)[-1]
 
 
+@pytest.mark.guarantee("WORKER-3")
 @pytest.mark.parametrize(
     ("export", "arguments", "said"),
     [
@@ -133,6 +134,7 @@ def test_names_are_made_where_none_is_given(tmp_path):
         assert sorted(names) == [one.name for one in engine.workers()]
 
 
+@pytest.mark.guarantee("RECOVERY-5")
 def test_a_key_runs_once(tmp_path):
     """While it runs, while it is queued, and when it is done, callers with the same key share the outcome."""
     with opened(tmp_path) as engine:

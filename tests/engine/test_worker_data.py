@@ -30,6 +30,7 @@ def damaged(tmp_path):
     return tmp_path, kept
 
 
+@pytest.mark.guarantee("DATA-1")
 def test_damage_stops_the_worker_and_names_the_entry(damaged):
     """Nothing is replayed from there; other workers go on."""
     data, kept = damaged
@@ -106,6 +107,7 @@ def test_a_damaged_entry_that_decides_the_status_is_named(tmp_path, detail):
         worker(engine).invoke("run", "result = 1")
 
 
+@pytest.mark.guarantee("DATA-1")
 def test_a_foreign_database_is_not_touched(tmp_path):
     """It has a table of the same name, and nothing else of ours."""
     with sqlite3.connect(tmp_path / "durable.sqlite3") as connection:

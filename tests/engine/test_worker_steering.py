@@ -138,6 +138,7 @@ def test_a_fork_in_the_middle_finishes_the_invocation(tmp_path):
         assert whole == other.invoke("run", "", idempotency_key="k")
 
 
+@pytest.mark.guarantee("WORKER-1")
 def test_a_build_that_does_the_same_takes_the_worker_over(tmp_path):
     """The history is replayed on it; what comes after runs on it."""
     with opened(tmp_path) as engine:
@@ -154,6 +155,7 @@ def test_a_build_that_does_the_same_takes_the_worker_over(tmp_path):
         assert 8 == engine.worker("l").invoke("add", 1)
 
 
+@pytest.mark.guarantee("WORKER-1")
 def test_a_build_that_does_something_else_is_refused(tmp_path):
     """With the difference; the worker is unchanged on its build."""
     with opened(tmp_path) as engine:
@@ -212,6 +214,7 @@ def test_a_snapshot_carries_the_state_over(tmp_path):
         assert ["no-op", "exported-function-completed"] == kinds(one)[-4:-2]
 
 
+@pytest.mark.guarantee("WORKER-2")
 def test_a_snapshot_that_cannot_be_loaded_changes_nothing(tmp_path):
     """The reason is in the update; the worker goes on where it was."""
     with opened(tmp_path) as engine:
