@@ -6,6 +6,7 @@ A page is read from top to bottom in an empty folder. What a block is, its fence
 - `<!-- excerpt of PATH -->` above a block: its lines stand in that file of the repository, in that order; a line `...`
   (or one that ends so) leaves something out.
 - `<!-- with PATH -->` above a block: that folder of the repository is copied into the page's folder first.
+- `<!-- test: PATH -->`: a test module for that project; tests/crash/test_docs_page.py runs it.
 - `<!-- not run: REASON -->`: it needs what a test cannot have, a cluster for one. Python in it still has to parse.
 - ``` ```console ```: each `$ command` runs in one bash that lives as long as the page. Lines below a command are what
   it prints, where `…` stands for anything; `[exit status 3]` is the status, 0 if nothing is said. Without such lines
@@ -219,7 +220,7 @@ def run_page(page: Path, folder: Path) -> None:
                 shutil.copytree(ROOT / block.note.removeprefix("with "), folder, dirs_exist_ok=True, ignore=NOT_SOURCES)
             if block.excerpt_of is not None:
                 check_excerpt(block)
-            elif block.not_run is not None:
+            elif block.not_run is not None or block.note.startswith("test: "):
                 if block.language == "python":
                     ast.parse(block.text)
             elif block.title is not None:

@@ -1,4 +1,4 @@
-"""Every guarantee of docs/guarantees.md is shown by tests of the file that it names, and no test bears an unknown id."""
+"""Every guarantee of docs/guarantees.md is shown by tests of the file it names, and no test bears an unknown id."""
 
 from __future__ import annotations
 
