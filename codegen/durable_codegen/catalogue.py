@@ -248,4 +248,8 @@ CATALOGUE: Mapping[str, Entry] = {
         "project exists already",
         "The folder exists and is not empty; nothing was written.",
     ),
+    "DSL407": Entry(
+        "no manifest for that Golem",
+        "Servers of that generation cannot run what is built here, or there is no such generation.",
+    ),
 }

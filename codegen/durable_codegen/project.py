@@ -8,9 +8,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from durable_codegen.faults import BuildFailed, Fault
+from durable_codegen.golem import manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from durable_codegen.golem import Generation
 
 __all__ = ["check_name", "create"]
 
@@ -44,8 +47,11 @@ def check_name(name: str) -> None:
         raise BuildFailed([Fault("DSL405", f"{name!r} cannot be the name of a project", hint=reason)])
 
 
-def create(name: str, folder: Path) -> list[str]:
-    """Write the project into `folder`, which must not hold anything yet; the files come back."""
+def create(name: str, folder: Path, *, golem: Generation | None = None) -> list[str]:
+    """Write the project into `folder`, which must not hold anything yet; the files come back.
+
+    With `golem`, there is a manifest for that generation's command line too.
+    """
     check_name(name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BuildFailed(
@@ -69,11 +75,14 @@ def create(name: str, folder: Path) -> list[str]:
     }
     from durable_codegen.emit import template
 
-    for relative, source in files.items():
+    texts = {relative: template(f"new/{source}").render(words) for relative, source in files.items()}
+    if golem is not None:
+        texts["golem.yaml"] = manifest(golem, words)
+    for relative, text in texts.items():
         path = folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(template(f"new/{source}").render(words), encoding="utf-8")
-    return sorted(files)
+        path.write_text(text, encoding="utf-8")
+    return sorted(texts)
 
 
 def _module(name: str) -> str:

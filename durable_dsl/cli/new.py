@@ -16,6 +16,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The name, and optionally another folder."""
     parser.add_argument("name", metavar="NAME", help="the project's name, and its folder's")
     parser.add_argument("--into", metavar="DIR", help="the folder to write to (default: NAME)")
+    parser.add_argument(
+        "--golem", metavar="VERSION", help="write a golem.yaml for that generation of Golem too: 1.1 or 1.2"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,11 +26,13 @@ def run(arguments: argparse.Namespace) -> int:
     from durable_codegen.build import write_bindings
     from durable_codegen.config import resolve
     from durable_codegen.faults import BuildFailed
+    from durable_codegen.golem import generation_named
     from durable_codegen.project import create
 
     folder = Path(arguments.into or arguments.name)
     try:
-        files = create(arguments.name, folder)
+        golem = generation_named(arguments.golem) if arguments.golem else None
+        files = create(arguments.name, folder, golem=golem)
         settings = resolve({}, environment={}, folder=folder)
         write_bindings(settings, settings.root / ".durable" / "bindings")
     except BuildFailed as failed:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
+import yaml
 
 COMMAND = [sys.executable, "-m", "durable_dsl"]
+#: How Golem 1.2 writes the component's name in a template.
+FILTER = "{{ component_name | to_snake_case }}"
 
 
 def run(folder, *command):
@@ -80,3 +84,36 @@ def test_names_that_wit_would_not_take(name, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / name / ".durable" / "bindings" / "wit_world").is_dir()
+
+
+@pytest.mark.parametrize(("generation", "target"), [("1.1", "golem-1.0"), ("1.2", "golem-1.1")])
+def test_golem_s_manifest_builds_what_it_names(generation, target, tmp_path):
+    """The build command runs as it stands, with the WIT where Golem's tool puts it; no Golem is needed for that."""
+    run(tmp_path, *COMMAND, "new", "tea-shop", "--golem", generation)
+    project = tmp_path / "tea-shop"
+    manifest = yaml.safe_load((project / "golem.yaml").read_text().replace(FILTER, "my_tea_shop"))
+    component = manifest["components"]["my:tea-shop"]
+    component = manifest["templates"][component["template"]] if "template" in component else component
+    (build,) = component["build"]
+    shutil.copytree(project / component["sourceWit"], project / component["generatedWit"])
+    for folder in build["mkdirs"]:
+        (project / folder).mkdir(parents=True)
+
+    built = run(project, sys.executable, "-m", *build["command"].replace("durable-dsl", "durable_dsl").split())
+
+    assert built.returncode == 0, built.stderr
+    assert [component["componentWasm"]] == build["targets"]
+    assert all((project / name).exists() for name in [*build["sources"], *build["targets"]])
+    shown = run(project, *COMMAND, "inspect", component["componentWasm"], "--json")
+    assert target == json.loads(shown.stdout)["target"]
+
+
+@pytest.mark.parametrize(("generation", "said"), [("1.0", "cannot load"), ("1.5", "agents"), ("7", "no manifest")])
+def test_a_golem_that_cannot_run_it(generation, said, tmp_path):
+    """Refused with the reason before anything is written."""
+    done = run(tmp_path, *COMMAND, "new", "tea-shop", "--golem", generation)
+
+    assert done.returncode == 1
+    assert "DSL407" in done.stderr
+    assert said in done.stderr
+    assert not list(tmp_path.iterdir())
