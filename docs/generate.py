@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 EXAMPLES = {
     "orders": "Several marks on one export, domain errors, and exports that are only questions.",
     "counter": "A resource: its constructor and methods are exports like any other.",
+    "bank": "A world without WIT: the app's own classes, and what converts them; exceptions that are outcomes.",
     "by_hand": "The same transfer twice. The hand-written one goes through as it is, and ends its region in `finally`; "
     "the marked one ends it on the two good ways out, and on no other.",
 }
@@ -26,6 +27,9 @@ _PARTS = {
     "DSL2": "The app and its world",
     "DSL3": "Dependencies and imports",
     "DSL4": "Settings and the command line",
+    "DSL5": "Findings of `durable-dsl check`",
+    "DSL6": "Worlds that are inferred from type hints",
+    "DSL7": "Snapshots, promises, transactions and remote calls",
 }
 
 

@@ -16,8 +16,11 @@ if TYPE_CHECKING or sys.platform == "wasi":
         RegionError,
         RegionFailed,
         RewindUnsupported,
+        TransactionFailed,
+        TransactionStep,
     )
     from durable_dsl.marks import atomic, commit, export, idempotent, non_idempotent, persist, retry
+    from durable_dsl.operations import operation
     from durable_dsl.oplog import (
         idempotency_key,
         is_idempotent,
@@ -28,7 +31,10 @@ if TYPE_CHECKING or sys.platform == "wasi":
         rewind,
     )
     from durable_dsl.policy import PersistenceLevel, RetryPolicy
+    from durable_dsl.promises import Promise, create_promise
     from durable_dsl.results import Err, Ok, Some
+    from durable_dsl.snapshots import load_snapshot, save_snapshot
+    from durable_dsl.transactions import transaction
 else:
     from importlib import import_module
 
@@ -39,18 +45,24 @@ else:
         "MarkError": "durable_dsl.errors",
         "Ok": "durable_dsl.results",
         "PersistenceLevel": "durable_dsl.policy",
+        "Promise": "durable_dsl.promises",
         "RegionError": "durable_dsl.errors",
         "RegionFailed": "durable_dsl.errors",
         "RetryPolicy": "durable_dsl.policy",
         "RewindUnsupported": "durable_dsl.errors",
         "Some": "durable_dsl.results",
+        "TransactionFailed": "durable_dsl.errors",
+        "TransactionStep": "durable_dsl.errors",
         "atomic": "durable_dsl.marks",
         "commit": "durable_dsl.marks",
+        "create_promise": "durable_dsl.promises",
         "export": "durable_dsl.marks",
         "idempotency_key": "durable_dsl.oplog",
         "idempotent": "durable_dsl.marks",
         "is_idempotent": "durable_dsl.oplog",
+        "load_snapshot": "durable_dsl.snapshots",
         "non_idempotent": "durable_dsl.marks",
+        "operation": "durable_dsl.operations",
         "oplog_commit": "durable_dsl.oplog",
         "oplog_index": "durable_dsl.oplog",
         "persist": "durable_dsl.marks",
@@ -58,6 +70,8 @@ else:
         "retry": "durable_dsl.marks",
         "retry_policy": "durable_dsl.oplog",
         "rewind": "durable_dsl.oplog",
+        "save_snapshot": "durable_dsl.snapshots",
+        "transaction": "durable_dsl.transactions",
     }
 
     def __getattr__(name: str) -> object:
@@ -74,18 +88,24 @@ __all__ = [
     "MarkError",
     "Ok",
     "PersistenceLevel",
+    "Promise",
     "RegionError",
     "RegionFailed",
     "RetryPolicy",
     "RewindUnsupported",
     "Some",
+    "TransactionFailed",
+    "TransactionStep",
     "atomic",
     "commit",
+    "create_promise",
     "export",
     "idempotency_key",
     "idempotent",
     "is_idempotent",
+    "load_snapshot",
     "non_idempotent",
+    "operation",
     "oplog_commit",
     "oplog_index",
     "persist",
@@ -93,4 +113,6 @@ __all__ = [
     "retry",
     "retry_policy",
     "rewind",
+    "save_snapshot",
+    "transaction",
 ]

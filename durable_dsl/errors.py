@@ -7,6 +7,8 @@ instance, and an `except Exception` in user code must not stop that.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 
 class DurableError(Exception):
     """Root of the errors that this package raises."""
@@ -68,6 +70,78 @@ class RewindUnsupported(DurableError, NotImplementedError):  # noqa: N818  (name
         return "rewind() needs an oplog: it works in a component, in the embedded engine or on Golem"
 
 
+class TransactionStep(NamedTuple):
+    """A finished operation of a transaction: what was called, with what, and what came of it.
+
+    `error` is what its undo raised; None where the undo was done, or never came to run.
+    """
+
+    operation: str
+    arguments: tuple[Any, ...] = ()
+    keywords: dict[str, Any] = {}  # noqa: RUF012  (a tuple's default, never written to)
+    result: Any = None
+    error: BaseException | None = None
+
+    def __str__(self) -> str:
+        arguments = [_shown(each) for each in self.arguments]
+        arguments += [f"{name}={_shown(value)}" for name, value in self.keywords.items()]
+        error = "" if self.error is None else f" ({_told(self.error)})"
+        return f"{self.operation}({', '.join(arguments)}) -> {_shown(self.result)}{error}"
+
+
+class TransactionFailed(DurableError, RuntimeError):  # noqa: N818  (named in the public API)
+    """A transaction failed, and its finished steps were undone, newest first, as far as their undos could.
+
+    Attributes: `cause`, what left the transaction's body (`__cause__` too); `undone`, the steps that are undone;
+    `not_undone`, those that are not, each with what its undo raised, and those of nested transactions. Where it is
+    empty, nothing of the transaction is left. Both are in the order of undoing: newest first.
+    """
+
+    def __init__(
+        self,
+        cause: BaseException,
+        undone: tuple[TransactionStep, ...] = (),
+        not_undone: tuple[TransactionStep, ...] = (),
+    ) -> None:
+        super().__init__(cause, undone, not_undone)
+        self.cause = cause
+        self.undone = undone
+        self.not_undone = not_undone
+        self.__cause__ = cause
+
+    def __str__(self) -> str:
+        lines = [f"the transaction failed: {_told(self.cause)}"]
+        if isinstance(self.cause, TransactionFailed):
+            lines = [f"the transaction failed: {str(self.cause).partition(chr(10))[0]}"]
+        lines += [f"undone: {step}" for step in self.undone]
+        lines += [f"{NOT_UNDONE}{step}" for step in self.not_undone]
+        return "\n".join(lines)
+
+
+#: How a line begins that names a finished step which is not undone; the engine looks for it in failures.
+NOT_UNDONE = "not undone: "
+
+#: The cookie of a guest's list of such steps, backwards.
+OPEN_STEPS = b"spets nepo lsd-elbarud"
+
+#: How much of a value is shown.
+_SHOWN = 60
+
+
+def _shown(value: object) -> str:
+    """`value` as one short line."""
+    try:
+        text = " ".join(repr(value).splitlines())
+    except Exception as error:  # noqa: BLE001  (a message must not fail because of what it is about)
+        text = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _told(error: BaseException) -> str:
+    text = " ".join(str(error).splitlines())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 class HostFunctionMissing(DurableError, AttributeError):  # noqa: N818  (named in the public API)
     """A component reached a host function that its build did not include.
 
@@ -89,7 +163,8 @@ class HostFunctionMissing(DurableError, AttributeError):  # noqa: N818  (named i
 class HttpError(DurableError, OSError):
     """An HTTP exchange gave no response, or one that was asked not to pass.
 
-    Recorded like any other result: a replay raises the same error.
+    Recorded like any other result: a replay raises the same error. `phase` says how far it came: "connect", "tls",
+    "send" or "receive"; "" where that is not known.
     """
 
     def __init__(self, method: str, url: str, reason: str) -> None:
@@ -97,6 +172,7 @@ class HttpError(DurableError, OSError):
         self.method = method
         self.url = url
         self.reason = reason
+        self.phase = ""
 
     def __str__(self) -> str:
         return f"{self.method} {self.url}: {self.reason}"
@@ -121,3 +197,75 @@ class HttpStatusError(HttpError):
         super().__init__(method, url, reason)
         self.args = (method, url, reason, status)
         self.status = status
+
+
+class PromiseError(DurableError):
+    """Root of the errors about promises."""
+
+
+class PromiseTimeout(PromiseError, TimeoutError):  # noqa: N818  (as HttpTimeout)
+    """`wait(timeout=…)`: nobody completed the promise in that time. The promise stays open for a late answer."""
+
+    def __init__(self, promise: str, seconds: float) -> None:
+        super().__init__(promise, seconds)
+        self.promise = promise
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"nobody completed the promise {self.promise} within {self.seconds:g} s"
+
+
+class PromiseValueError(PromiseError, ValueError):
+    """A value that is not of the promise's type, or a text that is no promise's id; `reason` says what was got."""
+
+    def __init__(self, promise: str, reason: str) -> None:
+        super().__init__(promise, reason)
+        self.promise = promise
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class PromiseUnsupported(PromiseError, NotImplementedError):  # noqa: N818  (as RewindUnsupported)
+    """The component's target can wait for a promise, but not for a promise and a clock at the same time."""
+
+    def __str__(self) -> str:
+        return (
+            "this component cannot wait for a promise with a time-out, or while a timer runs: its host has only "
+            "await-promise, which stops everything until the promise is completed. Build it with --target golem-1.1, "
+            "whose host (Golem 1.1.17 to 1.2, and the embedded engine) can look at a promise without waiting"
+        )
+
+
+class PromiseAbandoned(PromiseError, RuntimeError):  # noqa: N818  (a state of things)
+    """Plain Python only: the promise is awaited, and nothing is left in the process that could complete it."""
+
+    def __init__(self, promise: str) -> None:
+        super().__init__(promise)
+        self.promise = promise
+
+    def __str__(self) -> str:
+        return (
+            f"the promise {self.promise} is not completed, and nothing else runs in this process that could complete "
+            f"it: complete it before it is waited for, from another thread or from another asyncio task"
+        )
+
+
+class RemoteError(DurableError, RuntimeError):
+    """A call of another worker gave no result: the worker failed, or there is no such worker or function.
+
+    `kind` says which: "failed", "not-found", "protocol-error" or "denied". Recorded like any other result: a replay
+    raises the same error.
+    """
+
+    def __init__(self, component: str, worker: str, function: str, kind: str, reason: str) -> None:
+        super().__init__(component, worker, function, kind, reason)
+        self.component = component
+        self.worker = worker
+        self.function = function
+        self.kind = kind
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.function} of worker {self.worker!r} ({self.component}): {self.reason}"

@@ -8,7 +8,8 @@ allow. In plain Python the same calls go over the real network.
 
 What a crash does to a request depends on the region it is in. By default a request that was cut off is sent again;
 under `non_idempotent` it never is; inside an atomic region everything is done again. An `idempotency_key` lets the
-server know a repeated request. Redirects are not followed: a redirect is a response like any other.
+server know a repeated request; `idempotency_key=True` makes one that is the same whenever this request is repeated.
+Redirects are not followed: a redirect is a response like any other.
 """
 
 from __future__ import annotations

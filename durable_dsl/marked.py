@@ -10,9 +10,11 @@ import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 import wrapt
+
+from durable_dsl.errors import MarkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,10 +58,37 @@ class _BoundMarked(_BoundFunctionWrapper):
         return self.__reduce__()
 
 
-class Marked(_FunctionWrapper):
-    """A function with its marks, outermost first; calling it enters their regions in that order."""
+class NamedFunction(_FunctionWrapper):
+    """A function that is decorated and stays what it was: it pickles and copies by name. `word` is the decorator."""
 
     __bound_function_wrapper__ = _BoundMarked
+
+    def __init__(self, function: Any, wrapper: Callable[..., Any], word: str = "") -> None:
+        super().__init__(function, wrapper)
+        self._self_durable_word = word
+
+    @property
+    def durable_word(self) -> str:
+        """The word of the DSL that it was decorated with; a function's marks are more than one."""
+        word: str = self._self_durable_word
+        return word
+
+    def __reduce__(self) -> str:
+        name: str = self.__qualname__
+        return name
+
+    def __reduce_ex__(self, protocol: Any) -> str:
+        return self.__reduce__()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+class Marked(NamedFunction):
+    """A function with its marks, outermost first; calling it enters their regions in that order."""
 
     def __init__(self, function: Any, marks: tuple[Mark, ...], regions: Sequence[Region]) -> None:
         super().__init__(function, _entering(regions, inspect.iscoroutinefunction(_plain(function))))
@@ -93,26 +122,14 @@ class Marked(_FunctionWrapper):
             earlier: Any = before.durable_shadowed
             self._self_durable_shadowed = earlier if same else before
 
-    def __reduce__(self) -> str:
-        name: str = self.__qualname__
-        return name
-
-    def __reduce_ex__(self, protocol: Any) -> str:
-        return self.__reduce__()
-
-    def __copy__(self) -> Marked:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Marked:
-        return self
-
 
 def with_mark(function: Any, mark: Mark, region: Region | None = None) -> Marked:
     """`function` with `mark` on top; neighbouring marks share one proxy."""
     regions = [] if region is None else [region]
     if not isinstance(function, Marked):
         return Marked(function, (mark,), regions)
-    marked = Marked(function.__wrapped__, (mark, *function.durable_marks), [*regions, *function.durable_regions])
+    regions = sorted([*regions, *function.durable_regions], key=lambda each: not each.is_outermost)
+    marked = Marked(function.__wrapped__, (mark, *function.durable_marks), regions)
     marked.shadow(function.durable_shadowed)
     return marked
 
@@ -144,6 +161,23 @@ def position(depth: int) -> tuple[str, int]:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
+
+
+def checked(word: str, function: Any) -> tuple[str, bool]:
+    """Name of a function that `word` may decorate, and whether it is a coroutine's. Raises MarkError DSL008."""
+    bare = inspect.unwrap(_plain(function)) if callable(function) else function
+    bare = _plain(bare)
+    name = str(getattr(bare, "__qualname__", type(function).__name__)).rpartition("<locals>.")[2]
+    is_function = callable(function) or isinstance(function, (classmethod, staticmethod))
+    if isinstance(function, (type, property)) or not is_function:
+        raise MarkError("DSL008", f"@{word} on {name}, which is not a function", "put it on functions and methods")
+    if inspect.isgeneratorfunction(bare) or inspect.isasyncgenfunction(bare):
+        hint = "collect what it yields and return that"
+        raise MarkError("DSL008", f"@{word} on {name}, a generator: it has not run when it returns", hint)
+    if any(mark.kind == "export" for mark in marks_of(function)):
+        hint = f"put @export first, above @{word}"
+        raise MarkError("DSL008", f"@{word} above @export on {name}, which hides the export from the build", hint)
+    return name, inspect.iscoroutinefunction(_plain(function))
 
 
 def _plain(function: Any) -> Any:

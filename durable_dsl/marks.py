@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, overload
 
 from durable_dsl import policy
 from durable_dsl.errors import MarkError
-from durable_dsl.marked import Mark, marks_of, position, with_mark
+from durable_dsl.exporting import ExportCall
+from durable_dsl.marked import Mark, NamedFunction, marks_of, position, with_mark
 from durable_dsl.policy import PersistenceLevel
 from durable_dsl.regions import (
     AtomicRegion,
@@ -59,7 +60,7 @@ def collecting() -> Iterator[list[MarkError]]:
         _collected = before
 
 
-def _refuse(fault: MarkError, depth: int = 3) -> None:
+def refuse(fault: MarkError, depth: int = 3) -> None:
     """Raise `fault` with the user's position, or note it while a build collects."""
     if fault.file is None:
         fault = MarkError(fault.code, fault.message, fault.hint, *position(depth))
@@ -82,7 +83,7 @@ class _Word(Region):
             _check_bearer(function, mark)
             _check_neighbours(mark, function)
         except MarkError as fault:
-            _refuse(MarkError(fault.code, fault.message, fault.hint, mark.file, mark.line))
+            refuse(MarkError(fault.code, fault.message, fault.hint, mark.file, mark.line))
             return function
         return with_mark(function, mark, self)
 
@@ -113,7 +114,7 @@ class Atomic(_Word, AtomicRegion):
         types = commit_on if isinstance(commit_on, tuple) else (commit_on,)
         if not all(isinstance(item, type) and issubclass(item, BaseException) for item in types):
             fault = MarkError("DSL010", f"commit_on is {commit_on!r}", "give an exception class or a tuple of them")
-            _refuse(fault)
+            refuse(fault)
             return self
         return Atomic(types)
 
@@ -144,7 +145,7 @@ class Persist(_Word, PersistRegion):
         try:
             return _PERSIST[policy.persistence_level(wanted)]
         except MarkError as fault:
-            _refuse(fault)
+            refuse(fault)
             return Unmarked()
 
 
@@ -190,7 +191,7 @@ class Commit(_Word, CommitRegion):
         try:
             return Commit(policy.replica_count(count))
         except MarkError as fault:
-            _refuse(fault)
+            refuse(fault)
             return Unmarked()
 
 
@@ -253,10 +254,10 @@ class RetryWord:
             jitter: object = None,
         ) -> object:
             if not_arguments and _is_function(not_arguments[0]):
-                _refuse(_nothing_changed())
+                refuse(_nothing_changed())
                 return not_arguments[0]
             if not_arguments:
-                _refuse(MarkError("DSL010", "retry takes keyword arguments only", "write retry(max_attempts=…)"))
+                refuse(MarkError("DSL010", "retry takes keyword arguments only", "write retry(max_attempts=…)"))
                 return Unmarked()
             given = {
                 "max_attempts": max_attempts,
@@ -267,13 +268,13 @@ class RetryWord:
             }
             given = {name: value for name, value in given.items() if value is not None}
             if not given:
-                _refuse(_nothing_changed())
+                refuse(_nothing_changed())
             checked = {}
             for name, value in given.items():
                 try:
                     field, checked_value = policy.retry_argument(name, value)
                 except MarkError as fault:
-                    _refuse(fault)  # and on to the next argument: one run names all that is wrong
+                    refuse(fault)  # and on to the next argument: one run names all that is wrong
                 else:
                     checked[field] = checked_value
             return Retry(checked) if len(checked) == len(given) > 0 else Unmarked()
@@ -295,8 +296,10 @@ def _nothing_changed() -> MarkError:
 class Export:
     """`@export`: this function or class implements an export of the world.
 
-    Needed where the name alone does not say which: `@export("orders")` for the function of that name in that
-    interface, `@export("orders#place")` for a function of another name.
+    Without WIT the exported functions are the world, and `@export(raises=CardDeclined)` names the exceptions that are
+    outcomes rather than failures. With WIT it is needed where the name alone does not say which export is meant:
+    `@export("orders")` for the function of that name in that interface, `@export("orders#place")` for a function of
+    another name.
     """
 
     @overload
@@ -311,10 +314,10 @@ class Export:
         interface = target if target is not None else name
         types = raises if isinstance(raises, tuple) else (raises,)
         if interface is not None and not isinstance(interface, str):
-            _refuse(MarkError("DSL010", f"export takes a name, got {interface!r}", 'write @export("interface")'), 2)
+            refuse(MarkError("DSL010", f"export takes a name, got {interface!r}", 'write @export("interface")'), 2)
             return _unchanged
         if not all(isinstance(item, type) and issubclass(item, BaseException) for item in types):
-            _refuse(MarkError("DSL010", f"raises is {raises!r}", "give an exception class or a tuple of them"), 2)
+            refuse(MarkError("DSL010", f"raises is {raises!r}", "give an exception class or a tuple of them"), 2)
             return _unchanged
         return lambda function: _export(function, interface, types)
 
@@ -328,9 +331,10 @@ def _export(target: Any, name: str | None, raises: tuple[type[BaseException], ..
         _check_bearer(target, mark)
         _check_neighbours(mark, target)
     except MarkError as fault:
-        _refuse(MarkError(fault.code, fault.message, fault.hint, mark.file, mark.line))
+        refuse(MarkError(fault.code, fault.message, fault.hint, mark.file, mark.line))
         return target
-    exported = with_mark(target, mark)
+    # A component's wrapper says what counts as a domain error; plain Python has none.
+    exported = with_mark(target, mark, None if sys.platform == "wasi" else ExportCall(raises))
     if getattr(exported, "__qualname__", "") == getattr(exported, "__name__", None):
         exported.shadow(getattr(sys.modules.get(exported.__module__), exported.__name__, None))
     return exported
@@ -375,6 +379,7 @@ def _check_bearer(function: Any, mark: Mark) -> None:
 
 def _check_neighbours(mark: Mark, function: Any) -> None:
     """Refuse marks that contradict one another, also through decorators of others between them."""
+    _check_transaction(mark, function)
     for other in _all_marks(function):
         if other.kind != mark.kind and {mark.kind, other.kind} != {"idempotence", "persist"}:
             continue
@@ -392,6 +397,23 @@ def _check_neighbours(mark: Mark, function: Any) -> None:
                 "to have been sent",
                 f"drop one of them; the other is in line {other.line}",
             )
+
+
+def _check_transaction(mark: Mark, function: Any) -> None:
+    """Refuse a region around a transaction in which its steps would not be on record one by one."""
+    unrecorded = mark.kind == "persist" and mark.arguments["level"] is PersistenceLevel.PERSIST_NOTHING
+    if mark.kind != "atomic" and not unrecorded:
+        return
+    while function is not None:
+        if isinstance(function, NamedFunction) and function.durable_word == "transaction":
+            what = "a persist-nothing zone" if unrecorded else "an atomic region"
+            raise MarkError(
+                "DSL701",
+                f"@{mark.word} above @transaction: a transaction inside {what}, where its steps are not on record one "
+                f"by one",
+                f"put @{mark.word} on the operations inside, or below @transaction",
+            )
+        function = getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)
 
 
 def _all_marks(function: Any) -> Iterator[Mark]:

@@ -29,6 +29,8 @@ def oplog_index() -> int:
     """A fresh marker in the oplog, to `rewind` to. Recorded: a replay gives the same index."""
     _settle()
     index: int = current.get_oplog_index()
+    if call.transactions:
+        call.steps_at[index] = call.steps
     return index
 
 
@@ -37,7 +39,8 @@ def rewind(index: int) -> None:
 
     Does not return: the instance is replaced by one that replays up to `index`. Use a fresh `oplog_index()` per
     attempt; Golem from 1.1.17 traps on a second jump to one index. Raises RegionError if `index` lies in an atomic
-    region that is still open, RewindUnsupported in plain Python.
+    region that is still open, or if operations of an open transaction have finished since; RewindUnsupported in plain
+    Python.
     """
     begin = open_atomic_region()
     if begin is not None and index >= begin:
@@ -45,8 +48,22 @@ def rewind(index: int) -> None:
             f"cannot rewind to {index}: it lies in an atomic region that is still open (begun at {begin}). "
             f"An open region runs again as a whole; take the index before the region"
         )
+    if call.transactions and _forgets_steps(index):
+        raise RegionError(
+            f"cannot rewind to {index}: finished operations of a transaction would be forgotten, and never undone. "
+            f"Raise an exception, which undoes them; @transaction(retry=True) then starts anew"
+        )
     _settle()
     current.set_oplog_index(index)
+
+
+def _forgets_steps(index: int) -> bool:
+    """Whether operations of open transactions have finished since an index was taken, or run now."""
+    if any(each.running for each in call.transactions):
+        return True
+    if index in call.steps_at:
+        return call.steps != call.steps_at[index]
+    return any(each.steps for each in call.transactions)
 
 
 def idempotency_key() -> uuid.UUID:

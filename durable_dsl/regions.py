@@ -31,15 +31,15 @@ from durable_dsl.binding.current import (
     set_oplog_persistence_level,
     set_retry_policy,
 )
-from durable_dsl.binding.state import Entered, PendingRestore, call
+from durable_dsl.binding.keys import take_key
+from durable_dsl.binding.state import Entered, PendingRestore, call, in_transaction
 from durable_dsl.errors import MarkError, RegionError, RegionFailed
+from durable_dsl.policy import PersistenceLevel
 from durable_dsl.yields import GENERATOR_FLAGS, yields_inside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import FrameType, TracebackType
-
-    from durable_dsl.policy import PersistenceLevel
 
 #: The innermost region that the running task knows of; a child task starts with its parent's.
 _innermost: Final[ContextVar[object | None]] = ContextVar("durable_dsl_innermost_region", default=None)
@@ -61,6 +61,8 @@ class Region:
     #: How messages call this region.
     word: str = "region"
     is_atomic = False
+    #: Whether it is entered before all others of its function, wherever its mark stands.
+    is_outermost = False
 
     def _enter(self) -> Any:
         """Do the host calls of entering; the result is what has to be given back."""
@@ -81,6 +83,8 @@ class Region:
     def __enter__(self) -> None:
         if call.pending:
             restore_pending()
+        if call.takes_key:
+            take_key()
         if _getframe(1).f_code.co_flags & GENERATOR_FLAGS:
             _refuse_yield(_getframe(1), self)
         token = _claim(self) if call.in_event_loop else None
@@ -122,9 +126,12 @@ class AtomicRegion(Region):
         end_instance(failure, self.word)
 
     def _ends_on(self, error: BaseException) -> bool:
-        if self.commit_on is None:
-            return isinstance(error, call.domain_errors)
-        return bool(self.commit_on) and isinstance(error, (*self.commit_on, *call.domain_errors))
+        if self.commit_on == ():
+            return False
+        if isinstance(error, (*(self.commit_on or ()), *call.domain_errors)):
+            return True
+        # The failure must be on record before a transaction undoes its first step.
+        return isinstance(error, Exception) and in_transaction()
 
 
 class PersistRegion(Region):
@@ -157,6 +164,12 @@ class IdempotenceRegion(Region):
         return previous
 
     _leave = staticmethod(set_idempotence_mode)  # type: ignore[assignment]
+
+
+def in_unrecorded_zone() -> bool:
+    """Whether nothing is recorded here: the innermost persistence region is a persist-nothing zone."""
+    level = next((region.level for region, _, _ in reversed(call.regions) if isinstance(region, PersistRegion)), None)
+    return call.unrecorded > 0 if level is None else level is PersistenceLevel.PERSIST_NOTHING
 
 
 class RetryRegion(Region):

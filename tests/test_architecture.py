@@ -15,33 +15,60 @@ PACKAGES = {"durable_dsl": ROOT / "durable_dsl", "durable_codegen": ROOT / "code
 
 #: What each part may import of ours, besides itself. The first matching prefix counts.
 MAY_IMPORT = {
+    "durable_dsl.component_ids": (),
     "durable_dsl.errors": (),
     "durable_dsl.policy": ("durable_dsl.errors",),
+    "durable_dsl.promise_ids": (),
     "durable_dsl.results": (),
+    "durable_dsl.typed_json": (),
     "durable_dsl.yields": (),
-    "durable_dsl.binding": ("durable_dsl.errors", "durable_dsl.policy", "durable_dsl.results"),
-    "durable_dsl.engine": ("durable_dsl.errors", "durable_dsl.policy", "durable_dsl.results"),
+    "durable_dsl.binding": (
+        "durable_dsl.component_ids",
+        "durable_dsl.errors",
+        "durable_dsl.policy",
+        "durable_dsl.promise_ids",
+        "durable_dsl.results",
+    ),
+    "durable_dsl.engine": (
+        "durable_dsl.component_ids",
+        "durable_dsl.errors",
+        "durable_dsl.policy",
+        "durable_dsl.promise_ids",
+        "durable_dsl.results",
+        "durable_dsl.typed_json",
+    ),
     "durable_dsl.testing": ("durable_dsl", "durable_codegen"),
     "durable_dsl.cli": ("durable_dsl", "durable_codegen"),
     "durable_dsl.__main__": ("durable_dsl.cli",),
     "durable_dsl": (
         "durable_dsl.binding",
         "durable_dsl.errors",
+        "durable_dsl.attempts",
         "durable_dsl.marked",
         "durable_dsl.marks",
+        "durable_dsl.operations",
         "durable_dsl.oplog",
         "durable_dsl.policy",
+        "durable_dsl.promise_ids",
+        "durable_dsl.promises",
         "durable_dsl.regions",
+        "durable_dsl.remote_methods",
+        "durable_dsl.remote_stand_in",
+        "durable_dsl.remote_values",
         "durable_dsl.results",
+        "durable_dsl.snapshots",
+        "durable_dsl.steps",
+        "durable_dsl.transactions",
+        "durable_dsl.typed_json",
         "durable_dsl.yields",
     ),
     "durable_codegen": ("durable_dsl.errors", "durable_dsl.marked", "durable_dsl.marks", "durable_dsl.policy"),
 }
 
 SURFACES = {
-    "durable_dsl": """DurableError Err HostFunctionMissing MarkError Ok PersistenceLevel RegionError RegionFailed
-        RetryPolicy RewindUnsupported Some atomic commit export idempotency_key idempotent is_idempotent
-        non_idempotent oplog_commit oplog_index persist persistence_level retry retry_policy rewind""",
+    "durable_dsl": """DurableError Err HostFunctionMissing MarkError Ok PersistenceLevel Promise RegionError RegionFailed
+        RetryPolicy RewindUnsupported Some TransactionFailed TransactionStep atomic commit create_promise export idempotency_key idempotent is_idempotent load_snapshot
+        non_idempotent operation oplog_commit oplog_index persist persistence_level retry retry_policy rewind save_snapshot transaction""",
     "durable_dsl.testing": "Call CrashDriver CrashFailure Report effect_server trace unwrap_failures",
 }
 

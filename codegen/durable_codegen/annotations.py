@@ -9,12 +9,15 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
+from durable_codegen.expressions import literal
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from durable_codegen.expressions import Expression
     from durable_codegen.stubs import StubModule
 
-__all__ = ["TYPES_MODULE", "annotation", "is_none"]
+__all__ = ["TYPES_MODULE", "annotation", "in_parts", "is_none"]
 
 #: The module of Ok, Err, Some and Result.
 TYPES_MODULE: Final = "componentize_py_types"
@@ -26,6 +29,18 @@ _TYPING: Final = {"Self": "typing.Self", "Any": "typing.Any", "Callable": "colle
 def annotation(node: ast.expr, module: StubModule, named: Callable[[str], str]) -> str:
     """`node`, an annotation in `module`, as source text; `named` gives the local spelling of a dotted name."""
     return ast.unparse(_Rewriter(module, named).rewritten(node))
+
+
+def in_parts(text: str) -> Expression:
+    """An annotation that may be broken at its brackets."""
+    return _in_parts(ast.parse(text, mode="eval").body)
+
+
+def _in_parts(node: ast.expr) -> Expression:
+    if not isinstance(node, ast.Subscript):
+        return ast.unparse(node)
+    inside = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return literal(f"{ast.unparse(node.value)}[", [_in_parts(each) for each in inside], "]")
 
 
 def is_none(node: ast.expr) -> bool:

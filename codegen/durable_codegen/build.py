@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from durable_codegen.config import Settings
     from durable_codegen.front import Front
 
-__all__ = ["STAGES", "build", "emit_only", "write_bindings"]
+__all__ = ["STAGES", "build", "emit_only", "inferred_wit", "write_bindings"]
 
 #: The names of the stages, in order.
 STAGES = ("vendor", "wit", "scan", "plan", "emit", "componentize", "report")
@@ -65,6 +65,7 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
         return _cached(settings, saved, clock)
     if settings.output.is_dir():
         raise BuildFailed([Fault("DSL404", f"the output {settings.output} is a folder", hint="name a file with -o")])
+    from durable_codegen.analysis.explained_section import EXPLAINED, explained
     from durable_codegen.componentize import componentize
     from durable_codegen.front import run_front
     from durable_codegen.section import append_section, replacing
@@ -80,6 +81,7 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
             componentize(front.composed, "durable_wrapper", folders, built, preload=front.preload, shown=shown)
             content = section(front.plan, settings.name, version("durable-dsl"), front.app_root.shown)
             append_section(built, SECTION, content)
+            append_section(built, EXPLAINED, explained(front.modules, exports_of(front.plan)))
         with clock.stage("report"):
             _put(built, settings.output, replacing)
             exports = exports_of(front.plan)
@@ -112,6 +114,14 @@ def emit_only(settings: Settings, into: Path, *, progress: Callable[[str], None]
             _copy_anew(front.composed.wit, into / "wit")
             _copy_anew(front.bindings, into / "bindings")
     return front.plan.faults
+
+
+def inferred_wit(settings: Settings) -> tuple[str, tuple[Fault, ...]]:
+    """The world of an app without WIT as text, and how it differs from the committed one."""
+    from durable_codegen.front import run_inference
+
+    with _paths_of(settings), _work_folder() as work:
+        return run_inference(settings, work)
 
 
 def write_bindings(settings: Settings, into: Path) -> None:
@@ -153,11 +163,21 @@ def _write_generated(front: Front, into: Path, settings: Settings) -> None:
     """The generated modules, and for a build what the guest needs to know the bindings by the app's names."""
     from durable_codegen.bindings import write_guest_aliases
     from durable_codegen.emit import Header, emit, write
+    from durable_codegen.libraries import GENERATED as LIBRARIES
 
     header = Header(version("durable-dsl"), settings.shown(settings.app.path), front.digest[:12])
-    files = emit(front.plan, front.composed, front.stubs, front.modules, header, late=front.late)
+    files = emit(
+        front.plan,
+        front.composed,
+        front.stubs,
+        front.modules,
+        header,
+        late=front.late,
+        components=settings.components,
+    )
     write(files, into)
-    front.preload = write_guest_aliases(front.composed, into, aliases=front.aliases)
+    aliases = write_guest_aliases(front.composed, into, aliases=front.aliases)
+    front.preload = tuple(filter(None, (aliases, LIBRARIES if f"{LIBRARIES}.py" in files else None)))
 
 
 def _put(built: Path, output: Path, replacing: Callable[[Path], Any]) -> None:

@@ -6,9 +6,11 @@ import ast
 from typing import TYPE_CHECKING
 
 from durable_codegen.annotations import annotation, is_none
+from durable_codegen.enclosed import transaction_faults
 from durable_codegen.faults import Fault
 from durable_codegen.features import FEATURES
 from durable_codegen.guest import guest_python
+from durable_codegen.snapshots import SNAPSHOT
 from durable_codegen.usage import Usage
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ __all__ = [
     "check_names",
     "mark_faults",
     "missing_fault",
+    "raises_faults",
     "source_faults",
 ]
 
@@ -51,7 +54,7 @@ _POSITIONAL = ("POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD")
 def check_implementation(function: Function, stub: MethodStub, found: Implementation) -> Iterator[Fault]:
     """The faults of an implementation that was found: can it be called as the WIT function is?"""
     implementation = found.function
-    if implementation is None:
+    if implementation is None or any(mark.kind == SNAPSHOT for mark in implementation.marks):
         return
     if implementation.is_generator:
         yield Fault(
@@ -154,6 +157,7 @@ def source_faults(modules: Iterable[Module], target: Target) -> Iterator[Fault]:
         usage = Usage(module)
         if module.root.kind != "app":
             continue
+        yield from transaction_faults(module)
         for block in usage.blocks():
             if block.yields_at is not None:
                 yield Fault(
@@ -193,6 +197,22 @@ def mark_faults(scan: Scan, target: Target) -> Iterator[Fault]:
                     mark.line,
                     hint="put @commit above @atomic",
                     severity="warning",
+                )
+
+
+def raises_faults(scan: Scan) -> Iterator[Fault]:
+    """Exceptions that are said to be outcomes where WIT says what the outcomes are."""
+    seen: set[tuple[str, int]] = set()
+    for function in _functions(scan):
+        for mark in function.marks:
+            if mark.kind == "export" and mark.arguments["raises"] and (mark.file, mark.line) not in seen:
+                seen.add((mark.file, mark.line))
+                yield Fault(
+                    "DSL610",
+                    f"raises= on {function.name}, and the world is WIT: what is an outcome stands there",
+                    mark.file,
+                    mark.line,
+                    hint="raise Err(…) for the err of the WIT result and leave raises= out, or build without WIT",
                 )
 
 

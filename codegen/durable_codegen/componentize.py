@@ -40,12 +40,12 @@ def componentize(
     python_paths: Sequence[Path],
     output: Path,
     *,
-    preload: str | None = None,
+    preload: Sequence[str] = (),
     shown: Sequence[str | None] | None = None,
 ) -> None:
     """Build the component whose guest imports `entry_module` from `python_paths`, in this order, into `output`.
 
-    `preload` is a module to import before that. `shown` says what users call each of the folders in a traceback: "" for
+    `preload` are modules to import before that. `shown` says what users call each of the folders in a traceback: "" for
     the app's own, None for folders of the build's, whose frames are left out; without it a folder goes by its path from
     here.
     """
@@ -61,14 +61,13 @@ def componentize(
             raise BuildFailed(faults)
 
 
-def _write_start(folder: Path, entry_module: str, preload: str | None) -> None:
+def _write_start(folder: Path, entry_module: str, preload: Sequence[str]) -> None:
     """The module that the guest imports first. It stands for the entry module in every way once it is imported.
 
     Without the setting, the guest would write its bytecode beside the user's sources.
     """
     lines = ["import sys", "sys.dont_write_bytecode = True"]
-    if preload is not None:
-        lines.append(f"import {preload}")
+    lines += [f"import {name}" for name in preload]
     lines += [f"import {entry_module}", f'sys.modules[__name__] = sys.modules["{entry_module}"]', ""]
     (folder / f"{_START}.py").write_text("\n".join(lines), encoding="utf-8")
 

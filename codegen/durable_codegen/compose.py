@@ -105,22 +105,25 @@ def compose(
     features: Collection[Feature] = (),
     world_module: str = "wit_world",
     taken: Collection[str] = (),
+    exports: Collection[str] = (),
 ) -> Composed:
     """Write the component's world into the folder `into`, anew.
 
     `words` are functions and resources of golem:api/host by their WIT names; those that the target's version does not
-    have are left out. `async_exports` adds what the event loop waits with, `features` what these modules of
-    durable_dsl need. `taken` are the top-level modules of the app and of its vendored packages.
+    have are left out. `async_exports` adds what the event loop waits with (looking at promises does too), `features`
+    what these modules of durable_dsl need. `taken` are the top-level modules of the app and of its vendored packages.
+    `exports` are interfaces that `world` exports and the user's WIT does not.
     """
     user = read_user_wit(wit)
     version = world.golem_api or target.version
     used = tuple(name for name in host_functions(version) if name in set(words))
-    extra = [f"{name}@{user.needed.wasi}" for name in (_EVENT_LOOP if async_exports else ())]
+    waits = async_exports or "poll-promise" in used
+    extra = [f"{name}@{user.needed.wasi}" for name in (_EVENT_LOOP if waits else ())]
     extra += [name for feature in features for name in feature.imports(user.needed.wasi, target)]
     added = _added(world, version, extra, has_words=bool(used))
     if into.exists():
         shutil.rmtree(into)
-    _write(user, world, added, used, into)
+    _write(user, world, added, used, into, exports)
     try:
         document = read_document(into)
     except WitError as error:
@@ -136,7 +139,9 @@ def _added(world: World, version: str, extra: Collection[str], *, has_words: boo
     return tuple(sorted({*added, *extra} - set(world.imports)))
 
 
-def _write(user: UserWit, world: World, added: tuple[str, ...], words: tuple[str, ...], into: Path) -> None:
+def _write(
+    user: UserWit, world: World, added: tuple[str, ...], words: tuple[str, ...], into: Path, exports: Collection[str]
+) -> None:
     package = _PACKAGE if user.package != _PACKAGE else f"{_PACKAGE}-component"
     lines = [
         "// The world of the component: the user's own, and what the build adds to it.",
@@ -145,6 +150,7 @@ def _write(user: UserWit, world: World, added: tuple[str, ...], words: tuple[str
         f"world {_WORLD} {{",
         f"  include {wit_text(world.id)};",
         *(f"  import {interface};" for interface in added),
+        *(f"  export {interface};" for interface in exports),
         "}",
         "",
     ]
@@ -154,8 +160,10 @@ def _write(user: UserWit, world: World, added: tuple[str, ...], words: tuple[str
     (into / "world.wit").write_text("\n".join(lines), encoding="utf-8")
 
     own = {(reference.package, reference.version) for reference in user.references}
-    named = own | {(f"{this.namespace}:{this.package}", this.version) for this in map(InterfaceId.parse, added)}
+    ours = [InterfaceId.parse(each) for each in (*added, *exports)]
+    named = own | {(f"{this.namespace}:{this.package}", this.version) for this in ours}
     used = {reference.interface for reference in user.references if reference.package == HOST_PACKAGE}
+    used |= {InterfaceId.parse(each).name for each in exports}
     trimmed = {
         key: trimmed_host(key[1], words, wasi=user.needed.wasi, also=used) for key in named if key[0] == HOST_PACKAGE
     }

@@ -8,7 +8,7 @@ nearest `pyproject.toml` above the app; without one it is the working directory.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,13 @@ from durable_codegen.pyproject import Project, Requirement, find_project, requir
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SETTINGS", "Settings", "resolve"]
+__all__ = ["COMMITTED", "MARKER", "SETTINGS", "Settings", "is_inferred", "resolve"]
 
-#: Setting → the types that its value may have in the file. All but the lists can also be flags and variables.
+#: How the first line of every inferred world begins, and what the file of one is called.
+MARKER = "// Inferred by durable-dsl "
+COMMITTED = "world.wit"
+
+#: Setting → the types that its value may have in the file. All but lists and tables can also be flags and variables.
 SETTINGS: Mapping[str, tuple[type, ...]] = {
     "name": (str,),
     "app": (str,),
@@ -33,6 +37,7 @@ SETTINGS: Mapping[str, tuple[type, ...]] = {
     "requirements": (str, list),
     "include": (list,),
     "import-timeout": (int, float),
+    "components": (dict,),
 }
 
 _ENVIRONMENT = "DURABLE_DSL_"
@@ -56,6 +61,18 @@ class Settings:
     include: tuple[str, ...]
     import_timeout: float
     project: Project | None
+    #: Whether there is no WIT: the world is inferred from type hints, and a world that was inferred before may stand in
+    #: the file `committed`.
+    code_first: bool = False
+    committed: Path | None = None
+    given_name: str | None = None
+    #: Other components by name: the UUID, or the name that the UUID is derived from.
+    components: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def world_name(self) -> str:
+        """What an inferred world is called: the setting `name`, or the app's; where the output goes is no matter."""
+        return self.given_name or self.app.stem
 
     def shown(self, path: Path) -> str:
         """`path` as the user would write it: relative to the project's root where it lies below it."""
@@ -96,11 +113,15 @@ def resolve(
     if app is None or faults:
         raise BuildFailed(faults)
     name, output = text("name"), path("output")
-    include = table.get("include", [])
+    named_wit = path("wit")
+    wit = named_wit or _default_wit(app, root)
+    committed = _committed(app, root, wit, named=named_wit is not None)
+    code_first = text("world") is None and (committed is not None or (named_wit is None and not wit.exists()))
+    include, components = table.get("include", []), table.get("components", {})
     return Settings(
         root=root,
         app=app,
-        wit=path("wit") or _default_wit(app, root),
+        wit=wit,
         world=text("world"),
         target=text("target"),
         output=output or root / f"{name or app.stem}.wasm",
@@ -110,6 +131,10 @@ def resolve(
         include=tuple(include) if isinstance(include, list) else (),
         import_timeout=timeout,
         project=project,
+        code_first=code_first,
+        committed=committed if code_first else None,
+        given_name=name,
+        components=components if isinstance(components, dict) else {},
     )
 
 
@@ -164,11 +189,12 @@ def _checked(project: Project, faults: list[Fault]) -> dict[str, object]:
 
 
 def _holds_other_than_text(value: object) -> bool:
-    return isinstance(value, list) and not all(isinstance(item, str) for item in value)
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not all(isinstance(item, str) for item in items)
 
 
 def _expected(key: str, types: tuple[type, ...]) -> str:
-    names = {str: "text", list: "a list of texts", int: "a number", float: "a number"}
+    names = {str: "text", list: "a list of texts", int: "a number", float: "a number", dict: "a table of texts"}
     return f"{key} takes {' or '.join(dict.fromkeys(names[each] for each in types))}"
 
 
@@ -186,6 +212,30 @@ def _app(
         faults.append(found)
         return None
     return found
+
+
+def _committed(app: App, root: Path, wit: Path, *, named: bool) -> Path | None:
+    """The file of a world that was inferred before: `world.wit` or APP.wit beside it, or all that there is in wit/.
+
+    `named`: the WIT is the user's choice, be it an inferred one.
+    """
+    if wit.exists():
+        files = [wit] if wit.is_file() else sorted(path for path in wit.rglob("*") if path.is_file())
+        return files[0] if len(files) == 1 and is_inferred(files[0]) else None
+    if named:
+        return None
+    folders = [app.path if app.path.is_dir() else app.path.parent, app.root, root]
+    # Several apps in one folder have a file each, called like the app.
+    own = [folder / f"{app.stem}.wit" for folder in folders]
+    found = [path for path in own if path.is_file() and is_inferred(path)]
+    found += [folder / COMMITTED for folder in folders if (folder / COMMITTED).is_file()]
+    return next(iter(found), None)
+
+
+def is_inferred(path: Path) -> bool:
+    """Whether a WIT file is one that was inferred: it says so in its first line."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return path.suffix == ".wit" and file.readline().startswith(MARKER)
 
 
 def _default_wit(app: App, root: Path) -> Path:

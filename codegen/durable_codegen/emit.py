@@ -11,10 +11,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from durable_codegen.expressions import laid_out, literal
 from durable_codegen.layout import indented
+from durable_codegen.libraries import GENERATED as LIBRARIES
+from durable_codegen.libraries import libraries_in_use
 from durable_codegen.methods import MethodWriter
 from durable_codegen.names import camel
 from durable_codegen.scope import Scope, from_import
+from durable_codegen.words import asks_for_keys, mentions_sleep, transacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,11 +39,16 @@ __all__ = ["WRAPPER", "Header", "emit", "template", "write"]
 WRAPPER = "durable_wrapper"
 HOST = "durable_host"
 LATE = "durable_late"
+#: The feature whose exchanges have to be closed at the end of an export.
+HTTP = "durable_dsl.http"
+#: What replaces time.sleep, before the app is imported.
+SLEEPING = "durable_dsl.binding.sleeping"
 
 # What a method's own variables are called; nothing of the module may be called so.
 _LOCALS = (
     *("self", "cls", "policy", "region", "level", "idempotent", "changed", "result", "lifted", "coroutine"),
     *("error", "domain_error", "failure", "item", "item1", "item2", "item3"),
+    *("key", "key1", "key2", "value", "found", "what"),
 )
 
 
@@ -77,13 +86,19 @@ def emit(
     header: Header,
     *,
     late: Sequence[str] = (),
+    components: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """The generated files, by name."""
+    """The generated files, by name; `components` are those that the settings know the UUIDs of."""
     writer = _WrapperWriter(plan, composed, stubs, sources)
     files = {f"{WRAPPER}.py": writer.text(header, late), f"{HOST}.py": _host(plan, composed, stubs, header)}
     for feature in composed.features:
         modules = {name: _imported(composed, interface) for name, interface in feature.interfaces.items()}
-        files[f"{feature.generated}.py"] = template(feature.template).render(header=header, **modules)
+        files[f"{feature.generated}.py"] = template(feature.template).render(
+            header=header, components=dict(sorted((components or {}).items())), **modules
+        )
+    libraries = libraries_in_use(sources)
+    if libraries is not None:
+        files[f"{LIBRARIES}.py"] = template("libraries.py.jinja").render(header=header, libraries=libraries)
     if late:
         files[f"{LATE}.py"] = template("late.py.jinja").render(header=header, late=late)
     files |= writer.resource_modules(header)
@@ -102,6 +117,9 @@ class _WrapperWriter:
         self._plan = plan
         self._composed = composed
         self._stubs = stubs
+        # A sleep in a region has to be told of the region.
+        self._sleeps = "mark-begin-operation" in composed.words and mentions_sleep(sources.values())
+        self._transacts = transacts(sources.values())
         parameters = {name for _, each in plan.functions() for name, _ in each.stub.parameters}
         self._class_names = self._names_of_classes()
         reserved = {*parameters, *_LOCALS, *self._class_names.values()}
@@ -113,10 +131,14 @@ class _WrapperWriter:
             self._scope,
             self._class_names,
             watched=self._watched(),
+            transacts=self._transacts,
+            keyed=asks_for_keys(sources.values()),
+            exchanges=any(each.module == HTTP for each in composed.features),
         )
 
     def text(self, header: Header, late: Sequence[str]) -> str:
         classes = list(self._classes())
+        conversion = self._methods.conversion
         typing = {"any": "Any", "self": "Self"}
         if any(view.holding for view in classes):
             typing = {key: self._scope.object("typing", name) for key, name in typing.items()}
@@ -129,14 +151,19 @@ class _WrapperWriter:
             world=f"{self._plan.world.package}/{self._plan.world.name}",
             target=self._plan.target.name,
             late=LATE if late else None,
+            sleeping=SLEEPING if self._sleeps else None,
             imports=self._scope.imports(),
             levels=self._methods.levels,
             instances=self._methods.instances,
             functions=self._methods.functions,
-            helpers=self._methods.lifting.helpers,
+            inferred=conversion is not None,
+            tables=[] if conversion is None else conversion.tables,
+            helpers=[*self._methods.lifting.helpers, *([] if conversion is None else conversion.helpers)],
             typing=typing,
             # Where all exports agree, it is said once.
-            domain_errors=domain_errors.pop() if len(domain_errors) == 1 else None,
+            setting={text: _setting(boundary["call"], text, 8) for text in domain_errors},
+            domain_errors=_setting(boundary["call"], next(iter(domain_errors)), 0) if len(domain_errors) == 1 else None,
+            no_errors=domain_errors == {"()"},
             classes=classes,
             **boundary,
         )
@@ -191,7 +218,7 @@ class _WrapperWriter:
                 methods = tuple(self._methods.view(each, name, None, home) for each in planned.functions)
                 views.append(ClassView(self._class_names[module, ""], base, docs, methods))
         # Only now is it known of which resources objects are exchanged.
-        used = self._methods.lifting.used
+        used = self._methods.lifting.used | (self._methods.conversion.used if self._methods.conversion else set())
         return [
             replace(
                 view,
@@ -219,10 +246,21 @@ class _WrapperWriter:
         )
 
     def _watched(self) -> bool:
-        """Whether anything in the component asks which atomic regions are open: a rewind, a sleeping coroutine."""
-        return "set-oplog-index" in self._composed.words or any(
-            each.calling != "plain" for _, each in self._plan.functions()
+        """Whether anything in the component asks which atomic regions are open: a rewind, a sleep, a transaction …"""
+        return (
+            bool({"set-oplog-index", "await-promise"} & set(self._composed.words))
+            or self._sleeps
+            or self._transacts
+            or any(each.calling != "plain" for _, each in self._plan.functions())
         )
+
+
+def _setting(call: str, classes: str, at: int) -> list[str]:
+    """The statement that says what the domain errors are; `classes` is a tuple as text."""
+    inside = classes[1:-1]
+    if inside.endswith(",") or not inside:
+        return [f"{call}.domain_errors = {classes}"]
+    return laid_out(literal("(", inside.split(", "), ")"), at, f"{call}.domain_errors = ")
 
 
 def _host(plan: Plan, composed: Composed, stubs: Stubs, header: Header) -> str:
@@ -237,7 +275,7 @@ def _host(plan: Plan, composed: Composed, stubs: Stubs, header: Header) -> str:
         if public:
             blocks.append(from_import(dotted, {name: name for name in public}))
             names += public
-    if any(each.calling != "plain" for _, each in plan.functions()):
+    if "poll-promise" in composed.words or any(each.calling != "plain" for _, each in plan.functions()):
         for interface, name in (("wasi:clocks/monotonic-clock", "subscribe_duration"), ("wasi:io/poll", "poll")):
             blocks.append(from_import(_imported(composed, interface), {name: name}))
             names.append(name)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from durable_codegen.scan import Function as AppFunction
     from durable_codegen.world import Function, Interface, World
 
-__all__ = ["Claims", "Explicit", "full_name", "same_name", "shared_fault"]
+__all__ = ["Claims", "Explicit", "explicit_in", "full_name", "same_name", "shared_fault"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Claims:
         self._classes: dict[tuple[str | None, str], Explicit] = {}
         # The app's own module first: what it names is found there rather than where it is defined.
         modules = sorted(scan.modules.values(), key=lambda module: module is not app)
-        self._explicit = list(_find(modules))
+        self._explicit = list(explicit_in(modules))
         for each in self._explicit:
             self._claim(each)
 
@@ -165,7 +165,8 @@ class Claims:
                 self._classes.setdefault((None, ""), each)
 
 
-def _find(modules: list[ScannedModule]) -> Iterator[Explicit]:
+def explicit_in(modules: list[ScannedModule]) -> Iterator[Explicit]:
+    """Everything that bears `@export`, once each, by modules in their order."""
     seen: set[tuple[str, int]] = set()
     for module in modules:
         for name, last in module.functions.items():

@@ -6,8 +6,10 @@ under the one name that the guest's code of ours imports. A new one is a row of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from durable_codegen.libraries import HTTP_LIBRARIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +30,8 @@ class Feature:
     template: str
     #: Variable of the template → the interface whose bindings' module it names; these are imported.
     interfaces: Mapping[str, str]
+    #: Modules of others that stand on it in the guest.
+    libraries: frozenset[str] = field(default=frozenset())
 
     def imports(self, wasi: str, target: Target) -> tuple[str, ...]:
         """The interfaces to import, with the versions of the world's WASI and of the target's packages."""
@@ -44,5 +48,12 @@ FEATURES: Final[tuple[Feature, ...]] = (
             "handler": "wasi:http/outgoing-handler",
             "streams": "wasi:io/streams",
         },
+        libraries=HTTP_LIBRARIES,
+    ),
+    Feature(
+        module="durable_dsl.remote",
+        generated="durable_remote_host",
+        template="remote_host.py.jinja",
+        interfaces={"types": "golem:rpc/types"},
     ),
 )

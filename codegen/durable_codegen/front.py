@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,16 +13,16 @@ from durable_codegen.aliases import DEFAULT_WORLD_MODULE, find_aliases
 from durable_codegen.apps import bindings_in
 from durable_codegen.bindings import generate_bindings
 from durable_codegen.checks import check_names
+from durable_codegen.codefirst import check_committed, infer_world
 from durable_codegen.compose import compose
 from durable_codegen.faults import BuildFailed, Fault, errors_in
-from durable_codegen.imports import check_imports
 from durable_codegen.modules import Root, find, reachable
 from durable_codegen.names import interface_modules, snake
 from durable_codegen.plan import make_plan
-from durable_codegen.scan import Scan, scan
-from durable_codegen.staging import app_files, digest, stage
+from durable_codegen.snapshots import Snapshots, added_exports, mentions_snapshots, with_snapshots
+from durable_codegen.staged import stage_and_scan
+from durable_codegen.staging import digest
 from durable_codegen.stubs import Stubs
-from durable_codegen.support import support_tree
 from durable_codegen.targets import choose_target
 from durable_codegen.trim import host_functions
 from durable_codegen.vendor import vendor
@@ -37,12 +37,15 @@ if TYPE_CHECKING:
     from durable_codegen.compose import Composed
     from durable_codegen.config import Settings
     from durable_codegen.features import Feature
+    from durable_codegen.infer import Inferred
     from durable_codegen.modules import Module
     from durable_codegen.plan import Plan
+    from durable_codegen.scan import Scan
+    from durable_codegen.staged import Staged
     from durable_codegen.targets import Target
     from durable_codegen.world import World
 
-__all__ = ["Front", "run_bindings", "run_front"]
+__all__ = ["Front", "run_bindings", "run_front", "run_inference"]
 
 Stage = "Callable[[str], AbstractContextManager[None]]"
 
@@ -64,8 +67,8 @@ class Front:
     digest: str
     inputs: Inputs
     printed: str
-    #: Set when the guest's aliases are written: the module to import before the app.
-    preload: str | None = None
+    #: Set when the generated modules are written: those to import before the app.
+    preload: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class _Sources:
     """The world, the app's modules, and what they use of the host."""
 
     world: World
+    #: The world as the user's WIT has it: without the exports that marks on functions add.
+    plain_world: World
     target: Target
     app_root: Root
     modules: Mapping[str, Module]
@@ -90,45 +95,60 @@ def run_front(settings: Settings, work: Path, stage_of: Callable[[str], Abstract
     vendored = work / "vendored"
     with stage_of("vendor"):
         _vendor(settings, vendored, faults)
+    first, inputs_of = None, settings
+    if settings.code_first:
+        with stage_of("scan"):
+            first = infer_world(settings, work, faults)
+            check_committed(settings, first, faults)
+            settings = replace(settings, wit=first.wit)
     with stage_of("wit"):
         sources = _read(settings, vendored, faults)
         composed = _compose(settings, sources, work / "wit", async_exports=_may_be_async(sources))
         bindings = generate_bindings(composed, work / "bindings", aliases=sources.aliases)
-        faults += sources.faults
-    with stage_of("scan"):
-        files = app_files(settings.app.root, sources.modules.values(), settings.include)
-        app_folder = work / "app"
-        stage(files, app_folder)
-        support_tree(work / "support")
         stubs = Stubs(bindings, composed.world_module, composed.export_modules)
-        roots = [sources.app_root, Root(vendored, "vendored")]
-        check = check_imports(settings.app.module, sources.modules, roots, provided=stubs.top_names)
-        faults += check.faults
-        found = _scan(settings, sources, [bindings, app_folder, vendored, work / "support"], check.late, faults)
+        faults += sources.faults
+    if first is None:
+        with stage_of("scan"):
+            staged = _scan(settings, work, sources, stubs, faults)
+    else:
+        staged = first.staged
+    found = staged.found
     with stage_of("plan"):
-        plan = _plan(settings, sources, found, stubs, faults)
+        marked = _without_unmarked(sources, found)
+        plan = _plan(settings, marked, found, stubs, faults, first.inferred if first else None)
         wanted = any(each.calling != "plain" for _, each in plan.functions())
-        if wanted != _may_be_async(sources):
+        if wanted != _may_be_async(sources) or marked is not sources:
+            sources = marked
             composed = _compose(settings, sources, work / "wit", async_exports=wanted)
             generate_bindings(composed, bindings, aliases=sources.aliases)
             stubs = Stubs(bindings, composed.world_module, composed.export_modules)
     wit_files = sorted(path for path in _wit_files(settings.wit) if path.is_file())
-    contents = [*files.items(), *((f"wit {number}", path) for number, path in enumerate(wit_files))]
+    contents = [*staged.files.items(), *((f"wit {number}", path) for number, path in enumerate(wit_files))]
     return Front(
         plan=plan,
         composed=composed,
         stubs=stubs,
         bindings=bindings,
         modules=sources.modules,
-        late=check.late,
+        late=staged.late,
         aliases=sources.aliases,
         app_root=sources.app_root,
-        app_folder=app_folder,
+        app_folder=staged.folder,
         vendored=vendored,
         digest=digest((name, path.read_bytes()) for name, path in contents),
-        inputs=_inputs(settings, sources, files, wit_files),
+        inputs=_inputs(inputs_of, sources, staged.files, [] if first else wit_files),
         printed=found.output,
     )
+
+
+def run_inference(settings: Settings, work: Path) -> tuple[str, tuple[Fault, ...]]:
+    """Only the inferred world: its text, and how it differs from the committed one."""
+    faults: list[Fault] = []
+    _vendor(settings, work / "vendored", faults)
+    first = infer_world(settings, work, faults)
+    changes: list[Fault] = []
+    check_committed(settings, first, changes)
+    return first.text, tuple(changes)
 
 
 def run_bindings(settings: Settings, work: Path, into: Path) -> None:
@@ -136,6 +156,9 @@ def run_bindings(settings: Settings, work: Path, into: Path) -> None:
     faults: list[Fault] = []
     vendored = work / "vendored"
     vendored.mkdir()
+    if settings.code_first:
+        _vendor(settings, vendored, faults)
+        settings = replace(settings, wit=infer_world(settings, work, faults).wit)
     sources = _read(settings, vendored, faults, whole_host=True)
     composed = _compose(settings, sources, work / "wit", async_exports=False)
     generate_bindings(composed, into, aliases=sources.aliases)
@@ -166,8 +189,6 @@ def _vendor_cache() -> Path:
 
 def _placed(fault: Fault, settings: Settings) -> Fault:
     """A fault of a dependency, with the place where the user named it."""
-    from dataclasses import replace
-
     if fault.file is not None:
         return fault
     for each in settings.requirements:
@@ -197,7 +218,12 @@ def _read(settings: Settings, vendored: Path, faults: list[Fault], *, whole_host
     version = world.golem_api or target.version
     using = [*own, *mentioning(vendored)]
     words = words_in_use(using)
-    if world.golem_api is not None:
+    plain_world = world
+    if mentions_snapshots(own):
+        world = with_snapshots(world, target)
+    if world.golem_api is None:
+        target = target.with_functions(words)
+    else:
         words |= by_hand(modules.values(), host_functions(version))
     if whole_host:
         words |= frozenset(host_functions(version)) if world.golem_api is not None else frozenset()
@@ -210,7 +236,17 @@ def _read(settings: Settings, vendored: Path, faults: list[Fault], *, whole_host
     )
     found = (*broken, *check_names(modules.values()))
     return _Sources(
-        world, target, root, modules, words, features_in_use(using), tuple(aliases), tops, resource_modules, found
+        world,
+        plain_world,
+        target,
+        root,
+        modules,
+        words,
+        features_in_use(using, modules),
+        tuple(aliases),
+        tops,
+        resource_modules,
+        found,
     )
 
 
@@ -242,7 +278,14 @@ def _compose(settings: Settings, sources: _Sources, into: Path, *, async_exports
         features=sources.features,
         world_module=settings.world_module or DEFAULT_WORLD_MODULE,
         taken=sources.tops,
+        exports=added_exports(sources.world, sources.plain_world),
     )
+
+
+def _without_unmarked(sources: _Sources, found: Scan) -> _Sources:
+    """The sources without exports that were added for marks which turn out not to be there."""
+    world = Snapshots(found, sources.plain_world, []).marked_exports(sources.world, sources.plain_world)
+    return sources if world is sources.world else replace(sources, world=world)
 
 
 def _may_be_async(sources: _Sources) -> bool:
@@ -255,47 +298,28 @@ def _may_be_async(sources: _Sources) -> bool:
     return False
 
 
-def _scan(settings: Settings, sources: _Sources, path: list[Path], late: tuple[str, ...], faults: list[Fault]) -> Scan:
-    folder = path[1]
+def _scan(settings: Settings, work: Path, sources: _Sources, stubs: Stubs, faults: list[Fault]) -> Staged:
+    return stage_and_scan(
+        settings,
+        work,
+        sources.app_root,
+        sources.modules,
+        faults,
+        also=sources.resource_modules,
+        provided=stubs.top_names,
+    )
 
-    def shown(file: str) -> str:
-        given = Path(file)
-        if given.is_relative_to(folder):
-            relative = given.relative_to(folder).as_posix()
-            return f"{sources.app_root.shown}/{relative}" if sources.app_root.shown else relative
-        return next((given.relative_to(each).as_posix() for each in path if given.is_relative_to(each)), file)
 
-    if any(fault.code == "DSL211" for fault in faults):
-        # What does not parse does not import; Python would say the same again.
-        raise BuildFailed(faults)
-    own_late = [name for name in late if name in sources.modules and sources.modules[name].root.kind == "app"]
+def _plan(
+    settings: Settings, sources: _Sources, found: Scan, stubs: Stubs, faults: list[Fault], inferred: Inferred | None
+) -> Plan:
     try:
-        found = scan(
-            settings.app.module,
-            path,
-            folder,
-            bindings=path[0],
-            shown=shown,
-            also=sources.resource_modules,
-            late=own_late,
-            timeout=settings.import_timeout,
-            missing_are_known=errors_in(faults),
-        )
-    except BuildFailed as failed:
-        raise BuildFailed([*faults, *failed.faults]) from failed
-    if not found.modules:
-        raise BuildFailed([*faults, *found.faults])
-    return found
-
-
-def _plan(settings: Settings, sources: _Sources, found: Scan, stubs: Stubs, faults: list[Fault]) -> Plan:
-    try:
-        plan = make_plan(sources.world, sources.target, settings.app.module, found, stubs, sources.modules)
+        plan = make_plan(sources.world, sources.target, settings.app.module, found, stubs, sources.modules, inferred)
     except BuildFailed as failed:
         raise BuildFailed([*faults, *failed.faults]) from failed
     if errors_in(faults):
         raise BuildFailed([*faults, *plan.faults])
-    return plan
+    return replace(plan, faults=tuple(dict.fromkeys([*faults, *plan.faults])))
 
 
 def _wit_files(wit: Path) -> list[Path]:
@@ -311,7 +335,7 @@ def _inputs(settings: Settings, sources: _Sources, files: Mapping[str, Path], wi
     }
     packages = {settings.app.root / name.partition("/")[0] for name in files if "/" in name}
     folders = [*packages, *([settings.wit] if settings.wit.is_dir() else [])]
-    read = [*files.values(), *wit_files]
+    read = [*files.values(), *wit_files, *([settings.committed] if settings.committed else [])]
     if settings.project is not None:
         read.append(settings.project.root / settings.project.file)
     read += [settings.root / each.file for each in settings.requirements if (settings.root / each.file).is_file()]

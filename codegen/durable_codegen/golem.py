@@ -47,7 +47,7 @@ def generation_named(name: str) -> Generation:
     raise BuildFailed([Fault("DSL407", reason, hint=f"The generations that can be deployed to are {known}.")])
 
 
-def manifest(generation: Generation, words: Mapping[str, str]) -> str:
+def manifest(generation: Generation, words: Mapping[str, object]) -> str:
     """The text of golem.yaml; `words` are those of a new project's templates."""
     from durable_codegen.emit import template
 

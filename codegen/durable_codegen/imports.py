@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from durable_codegen.faults import Fault
 from durable_codegen.guest import GuestPython, guest_python
+from durable_codegen.libraries import supplied
 from durable_codegen.modules import find
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ def check_imports(
     """Check what `modules` import, the app being `start`.
 
     `modules` are those of the app and its vendored packages that are reachable; `provided` are further first parts
-    of names that the guest has, those of the generated bindings.
+    of names that the guest has, those of the generated bindings. A stand-in for `ssl` is there where it is imported.
     """
-    checker = _Checker(modules, roots, provided)
+    checker = _Checker(modules, roots, provided | supplied(modules))
     faults = tuple(checker.faults(start))
     missing = frozenset(name.partition(".")[0] for name in checker.missing)
     return ImportCheck(faults, tuple(sorted(checker.late())), missing)

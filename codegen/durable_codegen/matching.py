@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from durable_codegen.explicit import Claims, shared_fault
 from durable_codegen.faults import Fault
 from durable_codegen.names import camel
+from durable_codegen.snapshots import Snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,10 +67,15 @@ class Matcher:
         self._stubs = stubs
         self._sources = sources
         self._lines = {source.file: _definition_lines(source.tree) for source in sources.values()}
-        self._claims = Claims(world, self._world_names(), self._app, scan, faults)
+        self._snapshots = Snapshots(scan, world, faults)
+        claimed = self._snapshots.without_marked(world)
+        self._claims = Claims(claimed, self._world_names(), self._app, scan, faults)
 
     def function(self, interface: Interface, function: Function, name: str) -> Implementation | Fault | None:
         """What implements a function of an interface or of the world; `name` is its Python name."""
+        marked = self._snapshots.function(interface)
+        if marked is not None:
+            return self._of_function(marked.module, marked.name, marked.function, layout=True)
         explicit = self._claims.function(interface, function)
         if explicit is not None and explicit.function is not None:
             return self._of_function(explicit.module, explicit.name, explicit.function)
@@ -165,6 +171,7 @@ class Matcher:
             if other.resource is None
             and other.name == function.name
             and not self._claims.has_function(each, other)
+            and self._snapshots.function(each) is None
             and (each is interface or not self._has_method(each, name))
         ]
         self._claims.use(marks)
@@ -192,10 +199,12 @@ class Matcher:
         """Whether something stands in the generated bindings rather than in the app."""
         return dotted.partition(".")[0] in self._stubs.top_names
 
-    def _of_function(self, module: ScannedModule, name: str, function: AppFunction) -> Implementation:
+    def _of_function(
+        self, module: ScannedModule, name: str, function: AppFunction, *, layout: bool = False
+    ) -> Implementation:
         file = function.file or module.file
         line = self._line(function.file, function.line)
-        return Implementation(module.name, None, name, "function", function, file, line)
+        return Implementation(module.name, None, name, "function", function, file, line, layout=layout)
 
     def _of_method(self, owner: Class, name: str, method: AppFunction, style: Style) -> Implementation:
         file, line = method.file, self._line(method.file, method.line)

@@ -10,16 +10,24 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from durable_codegen.annotations import annotation, is_none
-from durable_codegen.layout import BODY, call_lines, comment
+from durable_codegen.annotations import annotation, in_parts, is_none
+from durable_codegen.conversion import Conversion
+from durable_codegen.decorators import Decorators
+from durable_codegen.expressions import call as call_of
+from durable_codegen.expressions import flat, laid_out, literal, replaced
+from durable_codegen.infer import INTERFACE
+from durable_codegen.layout import BODY, WIDTH, call_lines, comment
 from durable_codegen.lifting import HeldClass, Lifting
-from durable_codegen.names import python_name
+from durable_codegen.names import camel, python_name
 from durable_codegen.regions import lower
 from durable_codegen.scope import Scope, free
+from durable_codegen.snapshots import HELPERS, SNAPSHOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from durable_codegen.expressions import Expression
+    from durable_codegen.infer import Inferred, InferredFunction
     from durable_codegen.modules import Module
     from durable_codegen.plan import Plan, PlannedFunction, PlannedResource
     from durable_codegen.regions import Region
@@ -29,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["MethodView", "MethodWriter"]
 
 _BOUNDARY = "durable_dsl.binding.boundary"
+#: Regions in which a key that the host gives would be another one on each repeat, or must not be asked for again.
+_KEYS_BEFORE = frozenset({"atomic", "persist", "idempotence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +56,12 @@ class MethodView:
     leave: list[str]
     result: str | None
     error: str
-    domain_error: str
+    #: The line that catches domain errors.
+    catch: list[str]
     #: Keeps the domain error as it goes out, with objects of the wrapper for resources.
     settle: list[str]
+    #: What is done with the result where there was no domain error.
+    otherwise: list[str]
     failure: str
     is_class_method: bool = False
 
@@ -65,12 +78,18 @@ class MethodWriter:
         class_names: Mapping[tuple[str, str], str],
         *,
         watched: bool,
+        transacts: bool = False,
+        keyed: bool = False,
+        exchanges: bool = False,
     ) -> None:
         self._plan = plan
         self._scope = scope
         self._stubs = stubs
         self._watched = watched
-        self._decorators = _Decorators(sources)
+        self._transacts = transacts
+        self._keyed = keyed
+        self._exchanges = exchanges
+        self._decorators = Decorators(sources)
         self._names: dict[str, str] = {}
         #: Statements for the module: the app's objects, its functions past their marks, and persistence levels.
         self.instances: list[str] = []
@@ -82,6 +101,18 @@ class MethodWriter:
             for each in planned.resources
         }
         self.lifting = Lifting(stubs, self._held, scope, self._named)
+        self.conversion = None if plan.inferred is None else self._conversion(plan.inferred)
+
+    def _conversion(self, inferred: Inferred) -> Conversion:
+        """What converts the values of an inferred world."""
+        stub = next(each for each in self._plan.interfaces if each.interface.name == INTERFACE).interface
+        module = f"{self._stubs.world_module}.exports.{self._stubs.interface_module(stub.id or '')}"
+        held = {key: self._held[module, camel(inferred.shapes.names[key])] for key in inferred.resources()}
+
+        def owned(dotted: str, qualname: str) -> str:
+            return qualname if dotted == "builtins" else f"{self.app_module(dotted)}.{qualname}"
+
+        return Conversion(inferred.shapes, self._scope, lambda name: self._named(f"{module}.{name}"), owned, held)
 
     def app_module(self, dotted: str) -> str:
         """The local name of a module of the app."""
@@ -102,12 +133,18 @@ class MethodWriter:
         def local(name: str) -> str:
             return free(name, parameters)
 
-        regions = [lower(mark, self._scope, local, self._level, watched=self._watched) for mark in planned.regions]
-        error_class = self._scope.object("componentize_py_types", "Err") if planned.function.fallible else None
+        asked = {"watched": self._watched, "transacts": self._transacts}
+        regions = [lower(mark, self._scope, local, self._level, **asked) for mark in planned.regions]
+        err = self._scope.object("componentize_py_types", "Err") if planned.function.fallible else None
+        # What is caught: the app's own exceptions, where it says which; they go out as Err all the same.
+        classes = [err] if err else []
+        if planned.inferred is not None and self.conversion is not None:
+            classes = self.conversion.error_classes(planned.inferred)
+        error_class = _types(classes) if classes else None
         atomic = next((region for region in regions if region.is_atomic), None)
         domain_ends = error_class is not None and not (atomic is not None and atomic.commit_on == [])
         leave = [line for region in reversed(regions) for line in self._leaving(region)]
-        pending = self._pending() if self._plan.retries_at_run_time else []
+        pending = [*self._closing(), *(self._pending() if self._plan.retries_at_run_time else [])]
         lifted = self._lifted(planned, resource, local("result"))
         shape: Literal["direct", "leaving", "settling"] = "direct"
         error = self._lifted_error(planned, home, local("domain_error")) if domain_ends else None
@@ -116,24 +153,34 @@ class MethodWriter:
         commits = bool(atomic and atomic.commit_on)
         at = BODY + 4 if shape == "settling" or commits else BODY
         call, result = self._call(planned, owner, resource, local, at, leaves=shape != "direct", lifted=lifted)
+        otherwise: list[str] = []
         if lifted is not None and shape != "direct":
             # Right after the call, where there is a result: a domain error has none.
-            call = [*call, f"{local('lifted')} = {lifted}"]
+            lines = laid_out(lifted, at, f"{local('lifted')} = ")
+            if planned.inferred is not None and shape == "settling":
+                # What does not fit is a failure, even if the exception is of a class that raises= names.
+                otherwise = lines
+            else:
+                call = [*call, *lines]
             result = local("lifted")
+        named = local("domain_error") if error is None or local("domain_error") in flat(error) else ""
+        ending = f" as {named}:" if named else ":"
+        caught = laid_out(literal("(", classes, ")") if len(classes) > 1 else "".join(classes), BODY, "except ", ending)
         return MethodView(
             signature=self._signature(planned),
             shape=shape,
-            domain_errors=f"({error_class},)" if error_class else "()",
+            domain_errors=f"({', '.join(classes)}{',' if len(classes) == 1 else ''})",
             error_class=error_class if domain_ends else None,
-            enter=[line for region in regions for line in self._entering(region)],
+            enter=[*self._keys(planned), *(line for region in regions for line in self._entering(region))],
             call=call,
             commit_types=_types(atomic.commit_on or []) if atomic and commits else "",
             commit=[*pending, *atomic.leave] if atomic and commits else [],
             leave=[*pending, *leave],
             result=result,
             error=local("error"),
-            domain_error=local("domain_error"),
-            settle=call_lines(f"{local('error')} = {error_class}", [error], BODY + 4)
+            catch=caught,
+            otherwise=otherwise,
+            settle=laid_out(call_of(err or "", [error]), BODY + 4, f"{local('error')} = ")
             if error
             else [f"{local('error')} = {local('domain_error')}"],
             failure=local("failure"),
@@ -144,7 +191,10 @@ class MethodWriter:
         stub = planned.stub
         parameters = [f"{name}: {annotation(node, stub.module, self._named)}" for name, node in stub.parameters]
         returns = "None" if is_none(stub.returns) else annotation(stub.returns, stub.module, self._named)
-        return call_lines(f"def {stub.name}", [stub.receiver, *parameters], 4, f" -> {returns}:")
+        lines = call_lines(f"def {stub.name}", [stub.receiver, *parameters], 4, f" -> {returns}:")
+        if len(lines) > 1 and len(lines[-1]) + 4 > WIDTH:
+            lines[-1:] = laid_out(in_parts(returns), 4, ") -> ", ":")
+        return lines
 
     def _entering(self, region: Region) -> list[str]:
         if not region.enter:
@@ -162,6 +212,22 @@ class MethodWriter:
         """A statement with the mark that it is for."""
         return comment(line, f"{mark.file}:{mark.line} {self._decorators.text(mark)}", BODY)
 
+    def _keys(self, planned: PlannedFunction) -> list[str]:
+        """What begins an invocation's idempotency keys; their base is taken before a region that would change it."""
+        if not self._keyed:
+            return []
+        begin = self._scope.object("durable_dsl.binding.keys", "begin_keys")
+        takes = any(mark.kind in _KEYS_BEFORE for mark in planned.regions)
+        return [f"{begin}({'take=True' if takes else ''})"]
+
+    def _closing(self) -> list[str]:
+        """What closes the HTTP exchanges that the app has left open, before the regions are left that they are in."""
+        if not self._exchanges:
+            return []
+        call = self._scope.object(_BOUNDARY, "call")
+        close = self._scope.object(_BOUNDARY, "close_exchanges")
+        return [f"if {call}.exchanges:", f"    {close}()"]
+
     def _pending(self) -> list[str]:
         call = self._scope.object(_BOUNDARY, "call")
         restore = self._scope.object(_BOUNDARY, "restore_pending")
@@ -176,12 +242,14 @@ class MethodWriter:
         at: int,
         *,
         leaves: bool,
-        lifted: str | None,
+        lifted: Expression | None,
     ) -> tuple[list[str], str | None]:
         """The statements that call the app, to stand `at` columns in, and the name of what they give, if anything."""
         function, receiver = self._target(planned, owner, resource)
         stub = self._without_self(planned.stub, resource)
-        arguments = [*receiver, *(self._argument(name, node, stub) for name, node in stub.parameters)]
+        given: list[Expression] = [*receiver]
+        given += [self._argument(planned, number, stub) for number in range(len(stub.parameters))]
+        arguments = [flat(each) for each in given]
         if planned.function.kind == "constructor":
             return self._construct(planned, function, arguments, resource, at), None
         none = is_none(stub.returns)
@@ -189,7 +257,7 @@ class MethodWriter:
         returned = not none and not leaves and lifted is None
         before = "return " if returned else "" if none else f"{name} = "
         if planned.calling == "plain":
-            lines = call_lines(f"{before}{function}", arguments, at)
+            lines = laid_out(call_of(function, given), at, before)
         elif planned.calling == "async":
             run = self._scope.object("durable_dsl.binding.eventloop", "run")
             lines = call_lines(f"{before}{run}({function}", arguments, at, ")")
@@ -206,7 +274,7 @@ class MethodWriter:
                 *([f"return {name}"] if returned else []),
             ]
         if not leaves and lifted is not None:
-            lines.append(f"return {lifted}")
+            lines += laid_out(lifted, at, "return ")
         return lines, None if none or not leaves else name
 
     def _construct(
@@ -245,7 +313,7 @@ class MethodWriter:
         if found.class_name is not None:
             path = f"{self._instance(f'{module}.{found.class_name}', found.class_name)}.{found.name}"
         name = f"{owner}-{planned.function.name}" if owner else planned.function.name
-        return self._below(path, name) if compiled else path, []
+        return self._below(path, name, self._helper(planned)) if compiled else path, []
 
     def _instance(self, class_path: str, class_name: str) -> str:
         """The one object of a class of the app whose methods are exports."""
@@ -255,10 +323,17 @@ class MethodWriter:
             self.instances.append(f"{name} = {class_path}()")
         return self._names[class_path]
 
-    def _below(self, path: str, wit: str) -> str:
+    def _helper(self, planned: PlannedFunction) -> tuple[str, str]:
+        """What gives the function that is called, in its module."""
+        function = planned.implementation.function
+        marks = function.marks if function is not None else ()
+        part = next((str(mark.arguments["part"]) for mark in marks if mark.kind == SNAPSHOT), None)
+        return ("durable_dsl.marked", "below_marks") if part is None else ("durable_dsl.snapshots", HELPERS[part])
+
+    def _below(self, path: str, wit: str, helper: tuple[str, str] = ("durable_dsl.marked", "below_marks")) -> str:
         """The function under the marks that are compiled."""
         if path not in self._names:
-            below = self._scope.object("durable_dsl.marked", "below_marks")
+            below = self._scope.object(*helper)
             name = self._scope.define(python_name(wit))
             self._names[path] = name
             self.functions += call_lines(f"{name} = {below}", [path], 0)
@@ -272,12 +347,17 @@ class MethodWriter:
             self.levels.append(f"{name} = {self._scope.object('durable_host', case)}()")
         return self._names[case]
 
-    def _argument(self, name: str, node: ast.expr, stub: MethodStub) -> str:
+    def _argument(self, planned: PlannedFunction, number: int, stub: MethodStub) -> Expression:
+        name, node = stub.parameters[number]
+        if planned.inferred is not None and self.conversion is not None:
+            return self.conversion.argument(planned.inferred.params[number], name)
         return self.lifting.value(node, stub.module, name, "in") or name
 
-    def _lifted(self, planned: PlannedFunction, resource: PlannedResource | None, name: str) -> str | None:
+    def _lifted(self, planned: PlannedFunction, resource: PlannedResource | None, name: str) -> Expression | None:
         if planned.function.kind == "constructor":
             return None
+        if planned.inferred is not None and self.conversion is not None:
+            return self._converted(planned, planned.inferred, resource, name)
         stub = self._without_self(planned.stub, resource)
         lifted = self.lifting.value(stub.returns, stub.module, name, "out")
         if lifted is not None and resource is not None and "Self" in ast.unparse(planned.stub.returns):
@@ -285,7 +365,22 @@ class MethodWriter:
             return lifted.replace(f"{held.name}.{held.holding}(", f"{planned.stub.receiver}.{held.holding}(")
         return lifted
 
-    def _lifted_error(self, planned: PlannedFunction, home: StubModule | None, name: str) -> str | None:
+    def _converted(
+        self, planned: PlannedFunction, inferred: InferredFunction, resource: PlannedResource | None, name: str
+    ) -> Expression | None:
+        assert self.conversion is not None
+        shown = planned.implementation.name
+        if planned.implementation.class_name is not None:
+            shown = f"{planned.implementation.class_name}.{shown}"
+        found = self.conversion.result(inferred, shown, name)
+        if found is not None and resource is not None and "Self" in ast.unparse(planned.stub.returns):
+            held = self.held_class(resource.stub)
+            return replaced(found, f"{held.name}.{held.holding}(", f"{planned.stub.receiver}.{held.holding}(")
+        return found
+
+    def _lifted_error(self, planned: PlannedFunction, home: StubModule | None, name: str) -> Expression | None:
+        if planned.inferred is not None and self.conversion is not None:
+            return self.conversion.error(planned.inferred, name)
         if home is None or planned.function.result is None:
             return None
         return self.lifting.error(planned.function.result, home, f"{name}.value")
@@ -320,25 +415,6 @@ class _Rename(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self._name, ast.Load()) if node.id == "Self" else node
-
-
-class _Decorators:
-    """The decorators of the app's functions as text, found by file and line."""
-
-    def __init__(self, sources: Mapping[str, Module]) -> None:
-        self._texts: dict[tuple[str, int], str] = {}
-        for module in sources.values():
-            lines = module.source_lines
-            for node in ast.walk(module.tree):
-                for each in getattr(node, "decorator_list", ()):
-                    # As it was written, if it fits on a line.
-                    whole = each.lineno == each.end_lineno
-                    text = lines[each.lineno - 1].strip() if whole else f"@{ast.unparse(each)}"
-                    self._texts[module.file, each.lineno] = text.partition("  #")[0]
-
-    def text(self, mark: MarkRecord) -> str:
-        """The decorator as the user wrote it, on one line."""
-        return self._texts.get((mark.file, mark.line), f"@{mark.word}")
 
 
 def _types(names: Sequence[str]) -> str:

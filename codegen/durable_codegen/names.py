@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["InterfaceId", "camel", "interface_modules", "python_name", "snake", "wit_text"]
+__all__ = ["InterfaceId", "camel", "interface_modules", "kebab", "python_name", "snake", "wit_name", "wit_text"]
 
 #: Names that stand in WIT only behind a `%`.
 _WIT_KEYWORD = re.compile(
@@ -57,6 +57,21 @@ def wit_text(interface: str) -> str:
     this = InterfaceId.parse(interface)
     namespace, package, name = (f"%{part}" if _WIT_KEYWORD.fullmatch(part) else part for part in this[:3])
     return str(InterfaceId(namespace, package, name, this.version))
+
+
+def wit_name(name: str) -> str:
+    """A name as it has to be written in WIT: behind a `%` if it is a keyword."""
+    return f"%{name}" if _WIT_KEYWORD.fullmatch(name) else name
+
+
+def kebab(name: str) -> str | None:
+    """A Python name as a WIT name: `place_order`, `OrderLine` and `HTTPError` as `place-order` … None if it has none.
+
+    Underscores at the ends are left out: they are there for Python's sake.
+    """
+    words = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3_\2\4", name).lower()
+    found = re.sub(r"[_-]+", "-", words).strip("-")
+    return found if re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", found) else None
 
 
 def snake(name: str) -> str:

@@ -10,14 +10,25 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from durable_codegen.checks import check_constructible, check_implementation, mark_faults, missing_fault, source_faults
+from durable_codegen.checks import (
+    check_constructible,
+    check_implementation,
+    mark_faults,
+    missing_fault,
+    raises_faults,
+    source_faults,
+)
 from durable_codegen.faults import BuildFailed, Fault, errors_in
+from durable_codegen.inferred_matching import InferredMatcher
 from durable_codegen.matching import Implementation, Matcher
+from durable_codegen.promises import promise_faults
+from durable_codegen.snapshots import SNAPSHOT
 from durable_codegen.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from durable_codegen.infer import Inferred, InferredFunction
     from durable_codegen.modules import Module
     from durable_codegen.scan import Class, MarkRecord, Scan
     from durable_codegen.stubs import ClassStub, MethodStub, Stubs
@@ -34,7 +45,7 @@ class PlannedFunction:
     """An export: its WIT function, the method that componentize-py calls, and what that method has to do.
 
     `regions` are the marks that are compiled, outermost first. `calling` says whether the implementation is async;
-    "either" is one whose decorators hide it.
+    "either" is one whose decorators hide it. `inferred` is what the export was inferred from, if it was.
     """
 
     function: Function
@@ -44,6 +55,7 @@ class PlannedFunction:
     calling: Calling
     file: str | None
     line: int | None
+    inferred: InferredFunction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ class Plan:
     #: Whether a retry region may be entered at run time, which can leave a policy pending.
     retries_at_run_time: bool
     faults: tuple[Fault, ...]
+    #: What the world was inferred from, if there is no WIT.
+    inferred: Inferred | None = None
 
     def functions(self) -> Iterable[tuple[PlannedInterface, PlannedFunction]]:
         """All exports in the order of the world."""
@@ -95,25 +109,41 @@ def make_plan(
     scan: Scan,
     stubs: Stubs,
     sources: Mapping[str, Module],
+    inferred: Inferred | None = None,
 ) -> Plan:
     """Match, check and put together. Raises BuildFailed with all faults if any of them is an error."""
-    planner = _Planner(world, module, scan, stubs, sources)
+    planner = _Planner(world, module, scan, stubs, sources, inferred)
     interfaces = tuple(planner.interface(each) for each in world.exports)
     faults = [*scan.faults, *planner.faults, *planner.matcher.leftover_exports()]
     faults += source_faults(sources.values(), target)
     faults += mark_faults(scan, target)
+    if inferred is None:
+        faults += raises_faults(scan)
+    faults += promise_faults(sources.values(), world.golem_api or target.version, target)
     if errors_in(faults):
         raise BuildFailed(faults)
-    plan = Plan(world, target, module, interfaces, retries_at_run_time=False, faults=tuple(faults))
+    plan = Plan(world, target, module, interfaces, False, tuple(faults), inferred)
     return replace(plan, retries_at_run_time=_retries(plan, sources), faults=(*faults, *_notes(plan)))
 
 
 class _Planner:
-    def __init__(self, world: World, module: str, scan: Scan, stubs: Stubs, sources: Mapping[str, Module]) -> None:
+    def __init__(
+        self,
+        world: World,
+        module: str,
+        scan: Scan,
+        stubs: Stubs,
+        sources: Mapping[str, Module],
+        inferred: Inferred | None,
+    ) -> None:
         self.world = world
         self.stubs = stubs
         self.faults: list[Fault] = []
-        self.matcher = Matcher(world, module, scan, stubs, sources, self.faults)
+        self.matcher: Matcher | InferredMatcher
+        if inferred is None:
+            self.matcher = Matcher(world, module, scan, stubs, sources, self.faults)
+        else:
+            self.matcher = InferredMatcher(inferred, world, scan, self.faults)
         self._app_file = sources[module].file if module in sources else module
 
     def interface(self, interface: Interface) -> PlannedInterface:
@@ -162,7 +192,7 @@ class _Planner:
             name = owner.name if owner else None
             self.faults.append(missing_fault(self._app_file, place, interface, name, stub, [function]))
             return None
-        return self._planned(function, method, found)
+        return self._planned(interface, function, method, found)
 
     def _method(
         self, interface: Interface, function: Function, stub: ClassStub, owner: Class
@@ -174,10 +204,14 @@ class _Planner:
             place = self.world.place_of(interface, function)
             self.faults.append(missing_fault(self._app_file, place, interface, owner.name, stub, [function]))
             return None
-        return self._planned(function, method, found)
+        return self._planned(interface, function, method, found)
 
-    def _planned(self, function: Function, method: MethodStub, found: Implementation) -> PlannedFunction:
-        self.faults += check_implementation(function, method, found)
+    def _planned(
+        self, interface: Interface, function: Function, method: MethodStub, found: Implementation
+    ) -> PlannedFunction:
+        inferred = self.matcher.inferred(interface, function) if isinstance(self.matcher, InferredMatcher) else None
+        if inferred is None:
+            self.faults += check_implementation(function, method, found)
         callable_ = found.function
         regions = () if callable_ is None or found.at_run_time else callable_.marks
         calling: Calling = "plain"
@@ -185,8 +219,8 @@ class _Planner:
             calling = "async"
         elif callable_ is not None and callable_.may_be_async:
             calling = "either"
-        compiled = tuple(mark for mark in regions if mark.kind != "export")
-        return PlannedFunction(function, method, found, compiled, calling, found.file, found.line)
+        compiled = tuple(mark for mark in regions if mark.kind not in {"export", SNAPSHOT})
+        return PlannedFunction(function, method, found, compiled, calling, found.file, found.line, inferred)
 
 
 def _retries(plan: Plan, sources: Mapping[str, Module]) -> bool:

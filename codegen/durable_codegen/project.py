@@ -47,8 +47,8 @@ def check_name(name: str) -> None:
         raise BuildFailed([Fault("DSL405", f"{name!r} cannot be the name of a project", hint=reason)])
 
 
-def create(name: str, folder: Path, *, golem: Generation | None = None) -> list[str]:
-    """Write the project into `folder`, which must not hold anything yet; the files come back.
+def create(name: str, folder: Path, *, wit_first: bool = False, golem: Generation | None = None) -> list[str]:
+    """Write the project into `folder`, which must not hold anything yet; the files come back. `wit_first`: with WIT.
 
     With `golem`, there is a manifest for that generation's command line too.
     """
@@ -64,14 +64,15 @@ def create(name: str, folder: Path, *, golem: Generation | None = None) -> list[
         "module": module,
         "kebab": f"{kebab}-notes" if kebab in _WIT_KEYWORDS else kebab,
         "world": f"{kebab}-world",
+        "wit_first": wit_first,
     }
     files = {
         "pyproject.toml": "pyproject.toml.jinja",
-        f"{module}.py": "app.py.jinja",
-        f"test_{module}.py": "test_app.py.jinja",
+        f"{module}.py": "app.py.jinja" if wit_first else "first_app.py.jinja",
+        f"test_{module}.py": "test_app.py.jinja" if wit_first else "test_first_app.py.jinja",
         "README.md": "README.md.jinja",
         ".gitignore": "gitignore.jinja",
-        "wit/world.wit": "world.wit.jinja",
+        **({"wit/world.wit": "world.wit.jinja"} if wit_first else {}),
     }
     from durable_codegen.emit import template
 

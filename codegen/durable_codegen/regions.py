@@ -45,11 +45,18 @@ class Region:
 
 
 def lower(
-    mark: MarkRecord, scope: Scope, local: Callable[[str], str], level: Callable[[str], str], *, watched: bool
+    mark: MarkRecord,
+    scope: Scope,
+    local: Callable[[str], str],
+    level: Callable[[str], str],
+    *,
+    watched: bool,
+    transacts: bool = False,
 ) -> Region:
     """The region of a mark. `local` gives a method's own variable, `level` the module's constant for a level.
 
-    `watched`: something in the component asks which atomic regions are open.
+    `watched`: something in the component asks which atomic regions are open. `transacts`: transactions ask whether
+    they are in a persist-nothing zone.
     """
 
     def host(name: str) -> str:
@@ -58,15 +65,7 @@ def lower(
     if mark.kind == "atomic":
         return _atomic(mark, scope, local, host, watched=watched)
     if mark.kind == "persist":
-        name = local("level")
-        return Region(
-            mark,
-            [
-                f"{name} = {host('get_oplog_persistence_level')}()",
-                f"{host('set_oplog_persistence_level')}({level(_LEVELS[mark.arguments['level']])})",
-            ],
-            [f"{host('set_oplog_persistence_level')}({name})"],
-        )
+        return _persist(mark, scope, local("level"), host, level(_LEVELS[mark.arguments["level"]]), transacts=transacts)
     if mark.kind == "idempotence":
         name = local("idempotent")
         return Region(
@@ -81,6 +80,18 @@ def lower(
         return _retry(mark, scope, local, host)
     assert mark.kind == "commit", mark.kind
     return Region(mark, [], [f"{host('oplog_commit')}({mark.arguments['replicas']})"])
+
+
+def _persist(
+    mark: MarkRecord, scope: Scope, name: str, host: Callable[[str], str], level: str, *, transacts: bool
+) -> Region:
+    enter = [f"{name} = {host('get_oplog_persistence_level')}()", f"{host('set_oplog_persistence_level')}({level})"]
+    leave = [f"{host('set_oplog_persistence_level')}({name})"]
+    if transacts and mark.arguments["level"] == "persist-nothing":
+        call = scope.object("durable_dsl.binding.boundary", "call")
+        enter.append(f"{call}.unrecorded += 1")
+        leave.insert(0, f"{call}.unrecorded -= 1")
+    return Region(mark, enter, leave)
 
 
 def _retry(mark: MarkRecord, scope: Scope, local: Callable[[str], str], host: Callable[[str], str]) -> Region:

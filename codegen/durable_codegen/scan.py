@@ -14,7 +14,7 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -75,6 +75,8 @@ class Function:
     defined: str = ""
     shadowed: Function | None = None
     depth: int = 0
+    #: The type hints of an export, where the scan was to describe them; see `scan_hints`.
+    hints: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class Class:
     line: int | None
     init: tuple[Parameter, ...] | None
     methods: Mapping[str, Function]
+    #: The key of an exported class in `Scan.types`.
+    type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,8 @@ class Scan:
     modules: Mapping[str, ScannedModule]
     faults: tuple[Fault, ...]
     output: str
+    #: The classes that type hints speak of, by key.
+    types: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +145,14 @@ def scan(
     late: Sequence[str] = (),
     timeout: float = 60.0,
     missing_are_known: bool = False,
+    hints: bool = False,
 ) -> Scan:
     """Import `module` with `path` in a child process and describe it.
 
     `app` is the folder on the path that holds the app, `bindings` the one that holds the bindings; `shown` turns a path
     in the app into what messages show. `also` names further modules of the app to import, `late` those that only its
     functions import. Raises BuildFailed if the import fails or does not end; with `missing_are_known`, a module that is
-    not found leaves an empty scan, for it has been reported already.
+    not found leaves an empty scan, for it has been reported already. `hints`: describe the type hints of exports.
     """
     request = {
         "module": module,
@@ -156,6 +163,7 @@ def scan(
         "bindings": f"{bindings}{os.sep}",
         "ours": [f"{folder}{os.sep}" for folder in path if folder != app],
         "timeout": timeout,
+        "hints": hints,
     }
     report, output, ended = _run(request, timeout)
     if report is None:
@@ -168,7 +176,7 @@ def scan(
             return Scan({}, faults, output)
         raise BuildFailed([*faults, _failed(failure, str(app), shown)])
     modules = {name: reader.module(name, each) for name, each in report["modules"].items()}
-    return Scan(modules, faults, output)
+    return Scan(modules, faults, output, report["types"])
 
 
 def _run(request: Mapping[str, Any], timeout: float) -> tuple[dict[str, Any] | None, str, int | None]:
@@ -298,6 +306,7 @@ class _Reader:
             line=given["line"],
             init=_parameters(given["init"]),
             methods={each: self._function(each, owner, found) for each, found in given["methods"].items()},
+            type=given.get("type"),
         )
 
     def _function(self, name: str, owner: str, given: Mapping[str, Any], depth: int = 0) -> Function:
@@ -317,6 +326,7 @@ class _Reader:
             defined=given.get("defined", ""),
             shadowed=self._function(name, owner, before, depth + 1) if before else None,
             depth=depth,
+            hints=given.get("hints"),
         )
 
     def _mark(self, given: Mapping[str, Any]) -> MarkRecord:

@@ -24,7 +24,7 @@ def main(request: dict[str, Any], descriptor: int) -> None:
     faulthandler.dump_traceback_later(request["timeout"], exit=True, file=2)
     sys.path[:0] = request["path"]
     sys.argv = [request["module"]]
-    report: dict[str, Any] = {"modules": {}, "faults": [], "error": None}
+    report: dict[str, Any] = {"modules": {}, "faults": [], "error": None, "types": {}}
     from durable_dsl import marks
 
     with marks.collecting() as faults:
@@ -42,6 +42,8 @@ def main(request: dict[str, Any], descriptor: int) -> None:
     ]
     if report["error"] is None:
         report["modules"] = _modules(request)
+        if request["hints"]:
+            _add_hints(report, request)
     with os.fdopen(descriptor, "w", encoding="utf-8") as channel:
         json.dump(report, channel)
     sys.stdout.flush()
@@ -108,6 +110,57 @@ def _modules(request: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _add_hints(report: dict[str, Any], request: dict[str, Any]) -> None:
+    """Describe the type hints of everything that bears `@export`, for a world that is inferred from them."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    # From its file: the guest's path has no durable_codegen.
+    spec = spec_from_file_location("durable_scan_hints", os.path.join(os.path.dirname(__file__), "scan_hints.py"))  # noqa: PTH118, PTH120 - no pathlib in the app's process
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    hints = module.Hints(request["app"])
+    for name, found in report["modules"].items():
+        for each, described in found["functions"].items():
+            _hint_function(hints, getattr(sys.modules[name], each), described)
+        for each, described in found["classes"].items():
+            if described["export"] is not None:
+                _hint_class(hints, getattr(sys.modules[name], each), described)
+    report["types"] = hints.classes
+
+
+def _hint_function(hints: Any, function: Any, described: dict[str, Any]) -> None:
+    from durable_dsl.marked import below_marks
+
+    if any(mark["kind"] == "export" for mark in described["marks"]):
+        described["hints"] = hints.of_function(below_marks(function))
+        _hint_errors(hints, function)
+    if described["shadowed"] is not None:
+        _hint_function(hints, function.durable_shadowed, described["shadowed"])
+
+
+def _hint_class(hints: Any, value: type, described: dict[str, Any]) -> None:
+    from durable_dsl.marked import below_marks
+
+    described["type"] = hints.of_class(value)
+    for name, method in described["methods"].items():
+        if method["defined"].partition(".")[0] != "builtins" and not (name.startswith("_") and name != "__init__"):
+            method["hints"] = hints.of_function(below_marks(getattr(value, name)))
+            _hint_errors(hints, getattr(value, name))
+
+
+def _hint_errors(hints: Any, function: Any) -> None:
+    from durable_dsl.marked import marks_of
+
+    for mark in marks_of(function):
+        if mark.kind == "export":
+            raises: Any = mark.arguments["raises"]
+            for kind in raises:
+                hints.of_class(kind)
+
+
 def _members(module: ModuleType) -> dict[str, Any]:
     members: dict[str, Any] = {"functions": {}, "classes": {}, "values": {}}
     for name, value in vars(module).items():
@@ -142,7 +195,9 @@ def _class(value: type) -> dict[str, Any]:
 
 def _method(owner: type, name: str) -> dict[str, Any]:
     raw = inspect.getattr_static(owner, name)
-    bare = getattr(raw, "__wrapped__", raw) if type(raw).__name__ == "Marked" else raw
+    bare = raw
+    while type(bare).__name__ in {"Marked", "NamedFunction"}:
+        bare = bare.__wrapped__
     kind = "static" if isinstance(bare, staticmethod) else "class" if isinstance(bare, classmethod) else "instance"
     defined = next((base for base in owner.__mro__ if name in vars(base)), owner)
     overridden = any(name in vars(child) for child in _descendants(owner))

@@ -8,13 +8,13 @@ targets are rows of `TARGETS`: nothing else asks for a target by its name.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from durable_codegen.faults import BuildFailed, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from durable_codegen.world import World
 
@@ -37,6 +37,14 @@ class Target:
     persist_nothing_changed: bool
     #: Package → version, for what the build may import beside golem:api and WASI.
     packages: Mapping[str, str]
+    #: Function of the host → the version of golem:api that brought it; a component that uses it imports that one.
+    later: Mapping[str, str] = field(default_factory=dict)
+
+    def with_functions(self, words: Collection[str]) -> Target:
+        """The target with the lowest version that has those of the functions which it can have at all."""
+        versions = [version for name, version in self.later.items() if name in words]
+        newest = max(versions, key=lambda version: [int(part) for part in version.split(".")], default=self.version)
+        return self if newest == self.version else replace(self, version=newest)
 
     @property
     def host(self) -> str:
@@ -68,6 +76,7 @@ TARGETS: dict[str, Target] = {
             forgets_retries=True,
             persist_nothing_changed=True,
             packages={"golem:rpc": "0.1.0"},
+            later={"poll-promise": "1.1.5"},
         ),
     )
 }

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from durable_codegen.modules import Module
 
-__all__ = ["REGIONS", "WORDS", "RegionBlock", "Usage"]
+__all__ = ["REGIONS", "REPEATING", "WORDS", "RegionBlock", "Usage", "first_yield"]
+
+#: No name that a program could use: transactions that repeat.
+REPEATING: Final = "transaction(retry=True)"
 
 #: Word of the DSL → the functions of golem:api/host that it calls.
 WORDS: Final[dict[str, tuple[str, ...]]] = {
@@ -32,6 +35,14 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "persistence_level": ("get-oplog-persistence-level",),
     "is_idempotent": ("get-idempotence-mode",),
     "retry_policy": ("get-retry-policy",),
+    "create_promise": ("create-promise", "await-promise", "complete-promise"),
+    "Promise": ("create-promise", "await-promise", "complete-promise"),
+    "operation": (),
+    "transaction": (),
+    # Needed where a transaction may be one that repeats; see `may_repeat`.
+    REPEATING: ("get-oplog-index", "set-oplog-index", "get-retry-policy"),
+    "save_snapshot": (),
+    "load_snapshot": (),
 }
 
 #: The words that open a region.
@@ -50,16 +61,23 @@ _NEUTRAL: Final = frozenset(
         "RetryPolicy",
         "export",
         "annotations",
+        "errors",
         "http",
+        "remote",
+        "types",
         "DurableError",
         "HostFunctionMissing",
         "MarkError",
         "RegionError",
         "RegionFailed",
         "RewindUnsupported",
+        "TransactionFailed",
+        "TransactionStep",
     }
 )
-_MODULES: Final = frozenset({"marks", "regions", "oplog", "policy", "errors", "results"})
+_MODULES: Final = frozenset(
+    {"marks", "regions", "oplog", "policy", "errors", "results", "promises", "snapshots", "operations", "transactions"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +130,21 @@ class Usage:
         """Whether it cannot be told which words the module reaches."""
         return self.words() == frozenset(WORDS)
 
+    def may_repeat(self) -> bool:
+        """Whether a transaction may repeat: anything is called with `retry=`, or `transaction` with `**`."""
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Call):
+                for each in node.keywords:
+                    if each.arg == "retry" and not (isinstance(each.value, ast.Constant) and each.value.value is False):
+                        return True
+                    if each.arg is None and self.word(node) == "transaction":
+                        return True
+        return False
+
+    def is_of_a_module(self, node: ast.expr) -> bool:
+        """Whether an expression is reached through something imported: `asyncio.wait`."""
+        return self._path(node) is not None
+
     def word(self, node: ast.expr) -> str | None:
         """The word that an expression stands for, called or not: `atomic`, `dsl.retry(max_attempts=3)`."""
         target = node.func if isinstance(node, ast.Call) else node
@@ -128,7 +161,7 @@ class Usage:
                 for item in node.items:
                     word = self.word(item.context_expr)
                     if word in REGIONS:
-                        yield RegionBlock(word, node.lineno, _first_yield(node.body))
+                        yield RegionBlock(word, node.lineno, first_yield(node.body))
 
     def calls(self, word: str) -> Iterator[ast.Call]:
         """The calls of a word, as decorator, block or plain call."""
@@ -195,7 +228,8 @@ def _names_package(value: object) -> bool:
     return isinstance(value, str) and (value == _PACKAGE or value.startswith(f"{_PACKAGE}.")) and " " not in value
 
 
-def _first_yield(body: list[ast.stmt]) -> int | None:
+def first_yield(body: list[ast.stmt]) -> int | None:
+    """The line of the first `yield` of a block."""
     waiting: list[ast.AST] = list(body)
     lines = []
     while waiting:

@@ -11,16 +11,30 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from durable_codegen.features import FEATURES
+from durable_codegen.libraries import imported_modules
 from durable_codegen.modules import Module, Root, parse
-from durable_codegen.usage import WORDS, Usage
+from durable_codegen.promises import LOOKING, PROMISES, looks_at_promises
+from durable_codegen.usage import REPEATING, WORDS, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from durable_codegen.features import Feature
 
-__all__ = ["HostWords", "by_hand", "features_in_use", "mentioning", "words_in_use"]
+__all__ = [
+    "HostWords",
+    "asks_for_keys",
+    "by_hand",
+    "features_in_use",
+    "mentioning",
+    "mentions_sleep",
+    "transacts",
+    "words_in_use",
+]
+
+#: The option of durable_dsl.http that may be True.
+_KEY = "idempotency_key"
 
 #: Names of functions of golem:api/host, as in WIT.
 HostWords: TypeAlias = frozenset[str]
@@ -28,14 +42,46 @@ HostWords: TypeAlias = frozenset[str]
 
 def words_in_use(modules: Iterable[Module]) -> HostWords:
     """The host functions that the DSL's words in these modules need."""
+    modules = list(modules)
     words = {word for module in modules for word in Usage(module).words()}
-    return frozenset(function for word in words for function in WORDS[word])
+    if "transaction" in words and any(Usage(module).may_repeat() for module in modules):
+        words.add(REPEATING)
+    found = {function for word in words for function in WORDS[word]}
+    if asks_for_keys(modules):
+        found.update(WORDS[_KEY])
+    return frozenset(found | (LOOKING if words & PROMISES and looks_at_promises(modules) else set()))
 
 
-def features_in_use(modules: Iterable[Module]) -> tuple[Feature, ...]:
-    """The features that any of these modules can reach."""
+def features_in_use(modules: Iterable[Module], reached: Mapping[str, Module]) -> tuple[Feature, ...]:
+    """The features that any of these modules can reach, or that libraries among what the app reaches stand on."""
     usages = [Usage(module) for module in modules]
-    return tuple(each for each in FEATURES if any(usage.reaches(each.module) for usage in usages))
+    imported = imported_modules(reached)
+    return tuple(
+        each for each in FEATURES if imported & each.libraries or any(usage.reaches(each.module) for usage in usages)
+    )
+
+
+def transacts(modules: Iterable[Module]) -> bool:
+    """Whether any of the modules can open a transaction, which asks what it is opened in."""
+    return any("transaction" in Usage(module).words() for module in modules)
+
+
+def asks_for_keys(modules: Iterable[Module]) -> bool:
+    """Whether any of the modules has `idempotency_key=True` in it, as an argument or in a dict of options."""
+    return any(_is_key_asked_for(node) for module in modules for node in ast.walk(module.tree))
+
+
+def _is_key_asked_for(node: ast.AST) -> bool:
+    if isinstance(node, ast.keyword):
+        return node.arg == _KEY and _is_true(node.value)
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return any(isinstance(key, ast.Constant) and key.value == _KEY and _is_true(value) for key, value in pairs)
+    return False
+
+
+def _is_true(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
 
 
 def mentioning(folder: Path) -> list[Module]:
@@ -49,6 +95,11 @@ def mentioning(folder: Path) -> list[Module]:
             if isinstance(module, Module):
                 modules.append(module)
     return modules
+
+
+def mentions_sleep(modules: Iterable[Module]) -> bool:
+    """Whether any of the modules may call `time.sleep`."""
+    return any("sleep" in _names(node) for module in modules for node in ast.walk(module.tree))
 
 
 def by_hand(modules: Iterable[Module], functions: Iterable[str]) -> HostWords:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from durable_dsl.binding import current
 from durable_dsl.binding.reporting import keep_sources
-from durable_dsl.binding.state import call, raised_from
+from durable_dsl.binding.state import call, note_open_steps, raised_from
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
-__all__ = ["call", "end_instance", "fail", "keep_sources", "restore_pending", "settle_pending"]
+__all__ = ["call", "close_exchanges", "end_instance", "fail", "keep_sources", "restore_pending", "settle_pending"]
 
 
 def restore_pending() -> None:
@@ -31,17 +31,36 @@ def settle_pending(failure: BaseException) -> None:
         restore_pending()
 
 
+def close_exchanges() -> None:
+    """Let go of the HTTP exchanges that are still open, the last one first.
+
+    One that stayed open would be unfinished in the oplog for ever, and a recovery would send its request again.
+    """
+    for number in sorted(call.exchanges.keys(), reverse=True):
+        exchange = call.exchanges.pop(number, None)
+        if exchange is not None:
+            exchange.close()
+
+
 def fail(failure: BaseException) -> NoReturn:
     """End an export, and with it the instance, by `failure`.
 
-    No host call is made on the way, but for a policy still to be restored that the failure has nothing to do with.
-    In plain Python (a wrapper under test) the failure goes on as it is.
+    No setting is changed on the way, but for a policy still to be restored that the failure has nothing to do with;
+    and HTTP exchanges are closed. In plain Python (a wrapper under test) the failure goes on as it is.
     """
+    if call.exchanges:
+        close_exchanges()
     settle_pending(failure)
+    if call.transactions:
+        note_open_steps(failure)
     current.end_export(failure)
 
 
 def end_instance(failure: BaseException, region: str) -> NoReturn:
     """End the instance because `failure` leaves an inner region (called `region`) that cannot be closed."""
+    if call.exchanges:
+        close_exchanges()
     settle_pending(failure)
+    if call.transactions:
+        note_open_steps(failure)
     current.end_instance(failure, region)

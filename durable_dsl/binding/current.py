@@ -9,6 +9,7 @@ import sys
 
 if sys.platform == "wasi":
     from durable_dsl.binding.guest import (
+        JUMPS,
         end_export,
         end_instance,
         generate_idempotency_key,
@@ -27,9 +28,11 @@ if sys.platform == "wasi":
         set_oplog_index,
         set_oplog_persistence_level,
         set_retry_policy,
+        start_over,
     )
 else:
     from durable_dsl.binding.native import (
+        JUMPS,
         end_export,
         end_instance,
         generate_idempotency_key,
@@ -48,9 +51,11 @@ else:
         set_oplog_index,
         set_oplog_persistence_level,
         set_retry_policy,
+        start_over,
     )
 
 __all__ = [
+    "JUMPS",
     "end_export",
     "end_instance",
     "generate_idempotency_key",
@@ -69,4 +74,5 @@ __all__ = [
     "set_oplog_index",
     "set_oplog_persistence_level",
     "set_retry_policy",
+    "start_over",
 ]

@@ -4,6 +4,10 @@ asyncio's own loop wants a socket pair to wake itself up, which the guest does n
 imports wasi:http. This one waits on pollables: one timer, and whatever `wait_for` registers. There are no threads and
 no signals in a guest, so nothing needs waking from outside.
 
+Promises have no pollables. When one promise is all that is left to wait for, the loop stops and waits for it; otherwise
+it looks at them in growing intervals. A host that cannot look gets the promises last, after everything else is done,
+and refuses them while a timer runs: the timer might be their time-out.
+
 The clock is read only while a timer is set: each reading is recorded, and code that never sleeps should leave nothing
 in the oplog. One loop, made at build time, serves every call of the instance.
 """
@@ -16,17 +20,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from durable_host import poll, subscribe_duration
 
-from durable_dsl.binding.state import call, open_atomic_region
+from durable_dsl.binding import promises_guest as promises
+from durable_dsl.binding.sleeping import LONGEST_PIECE, may_not_suspend
+from durable_dsl.binding.state import call
+from durable_dsl.errors import PromiseUnsupported
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
+
+    from durable_dsl.promise_ids import PromiseId
 
 T = TypeVar("T")
-
-#: Seconds. A longer wait suspends the worker, which inside an atomic region would start the region again at every
-#: wake-up; this is half of Golem's threshold.
-LONGEST_WAIT_IN_REGION = 5.0
 
 
 class GuestEventLoop(asyncio.BaseEventLoop):
@@ -41,6 +46,8 @@ class GuestEventLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._waiting: list[tuple[Any, asyncio.Future[None]]] = []
+        self._promised: list[tuple[PromiseId, asyncio.Future[bytes | None]]] = []
+        self._intervals: Iterator[float] = promises.intervals()
 
     async def wait_for(self, pollable: Any) -> None:
         """Wait until `pollable` is ready. It stays the caller's to drop."""
@@ -51,6 +58,20 @@ class GuestEventLoop(asyncio.BaseEventLoop):
         finally:
             if entry in self._waiting:
                 self._waiting.remove(entry)
+
+    async def promised(self, promise: PromiseId, seconds: float | None) -> bytes | None:
+        """Wait until a promise is completed, and give its value; None after so many seconds."""
+        future: asyncio.Future[bytes | None] = self.create_future()
+        entry = (promise, future)
+        self._promised.append(entry)
+        self._intervals = promises.intervals()
+        timer = None if seconds is None else self.call_later(seconds, _settle, future, None)
+        try:
+            return await future
+        finally:
+            self._promised.remove(entry)
+            if timer is not None:
+                timer.cancel()
 
     def _run_once(self) -> None:
         """One turn: wait for what comes first, then run what is ready. Replaces asyncio's, which reads the clock."""
@@ -70,13 +91,13 @@ class GuestEventLoop(asyncio.BaseEventLoop):
                 handle._run()
 
     def _wait(self) -> None:
-        """Block until a registered pollable or the next timer is ready."""
+        """Block until a registered pollable, the next timer or a promise is ready."""
+        if self._promised and self._look():
+            return
         pollables = [pollable for pollable, _ in self._waiting]
         timer = None
-        if self._scheduled:
-            seconds = max(0.0, self._scheduled[0]._when - self.time())
-            if open_atomic_region() is not None:
-                seconds = min(seconds, LONGEST_WAIT_IN_REGION)
+        seconds = self._longest()
+        if seconds is not None:
             timer = subscribe_duration(round(seconds * 1e9))
             pollables.append(timer)
         if not pollables:
@@ -90,6 +111,31 @@ class GuestEventLoop(asyncio.BaseEventLoop):
             if position in ready and not future.done():
                 future.set_result(None)
 
+    def _longest(self) -> float | None:
+        """How long to wait for pollables, at most: until the next timer, or until promises are looked at again."""
+        limits = []
+        if self._scheduled:
+            limits.append(max(0.0, self._scheduled[0]._when - self.time()))
+        if self._promised and promises.looks:
+            limits.append(next(self._intervals))
+        longest = min(limits, default=None)
+        if longest is not None and longest > LONGEST_PIECE and may_not_suspend():
+            return LONGEST_PIECE
+        return longest
+
+    def _look(self) -> bool:
+        """See to the promises that are waited for; whether a task can go on now."""
+        promise, future = self._promised[0]
+        if not self._waiting and not self._scheduled and (len(self._promised) == 1 or not promises.looks):
+            _settle(future, promises.wait(promise))
+        elif promises.looks:
+            for each, its_future in self._promised:
+                if (data := promises.look(each)) is not None:
+                    _settle(its_future, data)
+        elif self._scheduled and not future.done():
+            future.set_exception(PromiseUnsupported())
+        return any(future.done() for _, future in self._promised)
+
     def run_in_executor(self, *_asked: Any) -> Any:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         """Refused in words; asyncio would fail on a module that is not there."""
         raise RuntimeError("a component has no threads: call the function itself")
@@ -98,7 +144,13 @@ class GuestEventLoop(asyncio.BaseEventLoop):
         """There are no other threads that the loop could be woken from."""
 
 
+def _settle(future: asyncio.Future[bytes | None], data: bytes | None) -> None:
+    if not future.done():
+        future.set_result(data)
+
+
 _loop = GuestEventLoop()
+promises.serve(_loop)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

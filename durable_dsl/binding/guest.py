@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _imported(name: str) -> Callable[..., Any]:
+def imported(name: str) -> Callable[..., Any]:
+    """The host function of that name, or what says that the build left it out."""
     function: Callable[..., Any] | None = getattr(host, name, None)
     if function is not None:
         return function
@@ -30,18 +31,22 @@ def _imported(name: str) -> Callable[..., Any]:
     return missing
 
 
-mark_begin_operation = _imported("mark_begin_operation")
-mark_end_operation = _imported("mark_end_operation")
-get_oplog_persistence_level = _imported("get_oplog_persistence_level")
-set_oplog_persistence_level = _imported("set_oplog_persistence_level")
-get_idempotence_mode = _imported("get_idempotence_mode")
-set_idempotence_mode = _imported("set_idempotence_mode")
-get_retry_policy = _imported("get_retry_policy")
-set_retry_policy = _imported("set_retry_policy")
-oplog_commit = _imported("oplog_commit")
-get_oplog_index = _imported("get_oplog_index")
-set_oplog_index = _imported("set_oplog_index")
-generate_idempotency_key = _imported("generate_idempotency_key")
+mark_begin_operation = imported("mark_begin_operation")
+mark_end_operation = imported("mark_end_operation")
+get_oplog_persistence_level = imported("get_oplog_persistence_level")
+set_oplog_persistence_level = imported("set_oplog_persistence_level")
+get_idempotence_mode = imported("get_idempotence_mode")
+set_idempotence_mode = imported("set_idempotence_mode")
+get_retry_policy = imported("get_retry_policy")
+set_retry_policy = imported("set_retry_policy")
+oplog_commit = imported("oplog_commit")
+get_oplog_index = imported("get_oplog_index")
+set_oplog_index = imported("set_oplog_index")
+generate_idempotency_key = imported("generate_idempotency_key")
+
+#: Goes on where the index was taken, with the state that the program had then: it does not return.
+start_over = set_oplog_index
+JUMPS = True
 
 # Golem before 1.5.1 has no `trap`; there the guest aborts, which traps as well.
 _trap: Callable[[str], None] | None = getattr(host, "trap", None)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypedDict, Unpack, cast
 from urllib.parse import urlencode, urlsplit
 
+from durable_dsl.binding.keys import key_of
 from durable_dsl.policy import Duration, duration_ns
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Sequence
+
+#: What is sent: at once, or in pieces as they come. Only an asynchronous request takes an asynchronous iterable.
+Body: TypeAlias = bytes | Iterable[bytes] | AsyncIterable[bytes]
 
 
 class Options(TypedDict, total=False):
@@ -21,20 +25,31 @@ class Options(TypedDict, total=False):
     #: Added to the query; a value may be a list.
     params: Mapping[str, Any]
     headers: Mapping[str, str] | Iterable[tuple[str, str]]
-    #: The body; or `json`, any JSON value.
-    content: bytes | str
+    #: The body, as a whole or in pieces; or `json`, any JSON value.
+    content: str | Body
     json: Any
     #: Seconds, timedelta or text; for connecting, the first byte and between bytes, each.
     timeout: Duration
-    #: Sent as the header of that name, by which a server knows a repeated request.
-    idempotency_key: str | uuid.UUID
+    #: Sent as the header of that name, by which a server knows a repeated request; True for a key that is made.
+    idempotency_key: str | uuid.UUID | bool | None
+
+
+class Timeouts(NamedTuple):
+    """How long to wait for the connection, for the first byte and between bytes, in nanoseconds."""
+
+    connect: int | None = None
+    first_byte: int | None = None
+    between_bytes: int | None = None
+
+
+NO_TIMEOUTS = Timeouts()
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, ready to be sent: header values and body are bytes, the time-out is in nanoseconds or None.
+    """A request, ready to be sent: header names are in lower case, their values are bytes.
 
-    `target` is path and query. The time-out holds for connecting, for the first byte and between bytes, each.
+    `target` is path and query. `body` is b"" where there is none.
     """
 
     method: str
@@ -43,8 +58,8 @@ class Asked:
     authority: str
     target: str
     headers: Sequence[tuple[str, bytes]]
-    body: bytes
-    timeout_ns: int | None
+    body: Body
+    timeouts: Timeouts = NO_TIMEOUTS
 
 
 class Answered(Protocol):
@@ -65,21 +80,27 @@ def asked_of(method: str, url: str, **options: Unpack[Options]) -> Asked:
         raise ValueError(f"not an http or https URL: {url!r}")
     headers = _header_pairs(options.get("headers", ()))
     body = _body(options, headers)
-    if "idempotency_key" in options:
-        _default(headers, "idempotency-key", str(options["idempotency_key"]))
-    if body:
+    query = "&".join(filter(None, (parts.query, urlencode(options.get("params", {}), doseq=True))))
+    target = (parts.path or "/") + (f"?{query}" if query else "")
+    authority = parts.netloc.rpartition("@")[2]
+    key = options.get("idempotency_key")
+    if key is True:
+        key = key_of(method.upper(), f"{parts.scheme}://{authority}{target}", body if isinstance(body, bytes) else b"")
+    if key:
+        _default(headers, "idempotency-key", str(key))
+    if body and isinstance(body, bytes):
         # Known beforehand, so nothing needs to be sent in chunks, which some servers do not take.
         _default(headers, "content-length", str(len(body)))
-    query = "&".join(filter(None, (parts.query, urlencode(options.get("params", {}), doseq=True))))
+    timeout = duration_ns(options["timeout"], "timeout") if "timeout" in options else None
     return Asked(
         method=method.upper(),
         url=url,
         scheme=parts.scheme,
-        authority=parts.netloc.rpartition("@")[2],
-        target=(parts.path or "/") + (f"?{query}" if query else ""),
+        authority=authority,
+        target=target,
         headers=headers,
         body=body,
-        timeout_ns=duration_ns(options["timeout"], "timeout") if "timeout" in options else None,
+        timeouts=Timeouts(timeout, timeout, timeout),
     )
 
 
@@ -88,14 +109,16 @@ def _header_pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> lis
     return [(name.lower(), value.encode("latin-1")) for name, value in pairs]
 
 
-def _body(options: Options, headers: list[tuple[str, bytes]]) -> bytes:
+def _body(options: Options, headers: list[tuple[str, bytes]]) -> Body:
     if "json" in options:
         if "content" in options:
             raise ValueError("give content or json, not both")
         _default(headers, "content-type", "application/json")
         return json.dumps(options["json"], separators=(",", ":")).encode()
     content = options.get("content", b"")
-    return content.encode() if isinstance(content, str) else content
+    if isinstance(content, str):
+        return content.encode()
+    return bytes(content) if isinstance(content, (bytearray, memoryview)) else content
 
 
 def _default(headers: list[tuple[str, bytes]], name: str, value: str) -> None:

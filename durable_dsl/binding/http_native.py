@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+from collections.abc import AsyncIterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from durable_dsl.errors import HttpConnectionError, HttpError, HttpTimeout
@@ -50,15 +52,19 @@ class _Answer:
 
 def send(asked: Asked) -> _Answer:
     """Send `asked` and block until the head of the response has arrived."""
-    timeout = None if asked.timeout_ns is None else asked.timeout_ns / 1e9
+    timeout = None if asked.timeouts.connect is None else asked.timeouts.connect / 1e9
     kind = http.client.HTTPSConnection if asked.scheme == "https" else http.client.HTTPConnection
     connection = kind(asked.authority, timeout=timeout)
+    assert not isinstance(asked.body, AsyncIterable), "a blocking request takes no asynchronous iterable"
     try:
         connection.putrequest(asked.method, asked.target, skip_host=True, skip_accept_encoding=True)
         connection.putheader("host", asked.authority)
         for name, value in asked.headers:
             connection.putheader(name, value)
-        connection.endheaders(asked.body or None)
+        chunked = not isinstance(asked.body, bytes) and all(name != "content-length" for name, _ in asked.headers)
+        if chunked:
+            connection.putheader("transfer-encoding", "chunked")
+        connection.endheaders(asked.body or None, encode_chunked=chunked)
         return _Answer(asked, connection)
     except (OSError, http.client.HTTPException) as error:
         connection.close()
@@ -70,6 +76,8 @@ def send(asked: Asked) -> _Answer:
 
 async def send_async(asked: Asked) -> _Answer:
     """The same; other tasks run meanwhile."""
+    if isinstance(asked.body, AsyncIterable):
+        asked = replace(asked, body=[piece async for piece in asked.body])
     return await asyncio.to_thread(send, asked)
 
 

@@ -41,6 +41,9 @@ class HostUuid:
     low_bits: int
 
 
+#: Whether `start_over` brings a program back to where an index was taken.
+JUMPS: Final = False
+
 #: The policy that the embedded engine starts with: 3 retries after 100 ms, 300 ms and 900 ms.
 DEFAULT_POLICY: Final = HostRetryPolicy(3, 100_000_000, 1_000_000_000, 3.0)
 
@@ -69,64 +72,66 @@ def reset() -> None:
     _host.reset()
 
 
-def _note(name: str, arguments: tuple[Any, ...], result: Any = None) -> Any:
+def note(name: str, arguments: tuple[Any, ...], result: Any = None) -> Any:
+    """Tell the observers of a host call; its result."""
     for observe in observers:
         observe(name, arguments, result)
     return result
 
 
-def _next_index() -> int:
+def next_index() -> int:
+    """The index of the next entry that an oplog would have."""
     _host.last_index += 1
     return _host.last_index
 
 
 def mark_begin_operation() -> int:
-    index: int = _note("mark-begin-operation", (), _next_index())
+    index: int = note("mark-begin-operation", (), next_index())
     return index
 
 
 def mark_end_operation(begin: int) -> None:
-    _next_index()
-    _note("mark-end-operation", (begin,))
+    next_index()
+    note("mark-end-operation", (begin,))
 
 
 def get_oplog_persistence_level() -> PersistenceLevel:
-    level: PersistenceLevel = _note("get-oplog-persistence-level", (), _host.level)
+    level: PersistenceLevel = note("get-oplog-persistence-level", (), _host.level)
     return level
 
 
 def set_oplog_persistence_level(level: PersistenceLevel) -> None:
     _host.level = level
-    _note("set-oplog-persistence-level", (level,))
+    note("set-oplog-persistence-level", (level,))
 
 
 def get_idempotence_mode() -> bool:
-    mode: bool = _note("get-idempotence-mode", (), _host.idempotent)
+    mode: bool = note("get-idempotence-mode", (), _host.idempotent)
     return mode
 
 
 def set_idempotence_mode(idempotent: bool) -> None:
     _host.idempotent = idempotent
-    _note("set-idempotence-mode", (idempotent,))
+    note("set-idempotence-mode", (idempotent,))
 
 
 def get_retry_policy() -> HostRetryPolicy:
-    policy: HostRetryPolicy = _note("get-retry-policy", (), _host.policy)
+    policy: HostRetryPolicy = note("get-retry-policy", (), _host.policy)
     return policy
 
 
 def set_retry_policy(policy: HostRetryPolicy) -> None:
-    _next_index()
+    next_index()
     _host.policy = policy
-    _note("set-retry-policy", (policy,))
+    note("set-retry-policy", (policy,))
 
 
 def oplog_commit(replicas: int) -> None:
-    _note("oplog-commit", (replicas,))
+    note("oplog-commit", (replicas,))
 
 
 def get_oplog_index() -> int:
-    index: int = _note("get-oplog-index", (), _next_index())
+    index: int = note("get-oplog-index", (), next_index())
     return index
 
 
@@ -134,10 +139,15 @@ def set_oplog_index(_index: int) -> None:
     raise RewindUnsupported
 
 
+def start_over(index: int) -> None:
+    """What a component does by a jump back to `index`: here the caller runs the code again itself."""
+    note("set-oplog-index", (index,))
+
+
 def generate_idempotency_key() -> HostUuid:
     key = uuid.uuid4().int
-    _next_index()
-    result: HostUuid = _note("generate-idempotency-key", (), HostUuid(key >> 64, key & (2**64 - 1)))
+    next_index()
+    result: HostUuid = note("generate-idempotency-key", (), HostUuid(key >> 64, key & (2**64 - 1)))
     return result
 
 

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from durable_dsl.results import Err
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Iterator
 
+
+#: The innermost transaction, step or undo that the running task is in; a child task starts with its parent's.
+innermost_scope: Final[ContextVar[Any]] = ContextVar("durable_dsl_innermost_scope", default=None)
 
 #: An open region: the region, what it has to give back when left, and its token if an event loop runs.
 Entered = tuple[Any, Any, object | None]
@@ -39,6 +45,25 @@ class _State:
         self.atomic: list[int] = []
         #: Policies to restore before the next call into this package.
         self.pending: list[PendingRestore] = []
+        #: The base of this invocation's idempotency keys, how often each request has asked for one, which attempt of
+        #: a transaction this is, and whether the base is to be taken before the next region opens.
+        self.key: uuid.UUID | None = None
+        self.drawn: dict[str, int] = {}
+        self.attempt = 0
+        self.takes_key = False
+        #: HTTP exchanges that are open, in the order in which they were begun.
+        self.exchanges: WeakValueDictionary[int, Any] = WeakValueDictionary()
+        #: How many persist-nothing zones are open that a wrapper compiled.
+        self.unrecorded = 0
+        #: Open transactions, in the order in which they were opened.
+        self.transactions: list[Any] = []
+        #: How many steps have finished inside transactions, and how many had when an oplog index was taken in one.
+        self.steps = 0
+        self.steps_at: dict[int, int] = {}
+        #: In plain Python: how many exported functions are being called, one by the other, and what counted as a
+        #: domain error before the outermost of them said otherwise.
+        self.exports = 0
+        self.outside: tuple[type[BaseException], ...] | None = None
 
 
 if sys.platform == "wasi":
@@ -87,3 +112,15 @@ def open_atomic_region() -> int | None:
     if call.atomic:
         return call.atomic[0]
     return next((previous for region, previous, _ in call.regions if region.is_atomic), None)
+
+
+def in_transaction() -> bool:
+    """Whether an exception that is raised here is a transaction's to handle, which undoes what was done."""
+    scope = innermost_scope.get()
+    return scope is not None and bool(scope.open)
+
+
+def note_open_steps(failure: BaseException) -> None:
+    """Note on `failure`, which ends the instance, the finished steps of open transactions: nobody undoes them."""
+    for transaction in reversed(call.transactions):
+        transaction.note_on(failure)

@@ -61,7 +61,11 @@ def add_input_options(parser: argparse.ArgumentParser, *, positional: bool = Tru
         parser.add_argument("app", nargs="?", metavar="APP", help=app)
     else:
         parser.add_argument("--app", metavar="APP", help=app)
-    parser.add_argument("--wit", metavar="PATH", help="WIT file or folder (default: wit/ beside the app)")
+    parser.add_argument(
+        "--wit",
+        metavar="PATH",
+        help="WIT file or folder (default: wit/ beside the app; without any, type hints make the world)",
+    )
     parser.add_argument("--world", metavar="NAME", help="the world to build, where the WIT has several")
     parser.add_argument("--target", metavar="TARGET", help="golem-1.0 (default) or golem-1.1")
     parser.add_argument("--world-module", metavar="NAME", help="what the bindings are called (default: wit_world)")
@@ -82,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     begin = time.perf_counter()
     try:
         settings = resolve(flags_of(arguments))
-        with _progress(verbose=arguments.verbose, quiet=arguments.json) as progress:
+        with show_progress(verbose=arguments.verbose, quiet=arguments.json) as progress:
             if arguments.emit is not None:
                 faults = emit_only(settings, Path(arguments.emit), progress=progress)
                 report_faults(faults)
@@ -156,7 +160,7 @@ def _shown(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _progress(*, verbose: bool, quiet: bool) -> Iterator[Callable[[str], None]]:
+def show_progress(*, verbose: bool, quiet: bool) -> Iterator[Callable[[str], None]]:
     """Show the stage under way: live on a terminal, as lines with --verbose, else not at all."""
     if verbose:
         yield lambda stage: console.note(f"{_DOING[stage]} …")

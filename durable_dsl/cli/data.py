@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,13 +128,24 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def opened(arguments: argparse.Namespace, **options: Any) -> Iterator[Engine]:
-    """The engine on `--data`; its errors become errors of the command."""
-    from durable_dsl.engine.api import Engine
-    from durable_dsl.engine.errors import EngineError, UsageError
+def opened(arguments: argparse.Namespace, *, reads: bool = False, **options: Any) -> Iterator[Engine]:
+    """The engine on `--data`; its errors become errors of the command.
 
+    A verb that only `reads` gets a copy where the directory cannot be written, as one from a backup or another user's.
+    """
+    from durable_dsl.engine.api import Engine
+    from durable_dsl.engine.copying import copied
+    from durable_dsl.engine.errors import EngineError, UsageError
+    from durable_dsl.engine.oplog.store import FILE
+
+    data = Path(arguments.data)
+    given = [path for path in (data, data / FILE) if path.exists()]
+    copies = reads and len(given) > 1 and not all(os.access(path, os.W_OK) for path in given)
     try:
-        with Engine.open(arguments.data, output=show_output, while_compiling=compiling, **options) as engine:
+        with (
+            copied(data) if copies else nullcontext(data) as directory,
+            Engine.open(directory, output=show_output, while_compiling=compiling, **options) as engine,
+        ):
             yield engine
     except UsageError as error:
         raise CommandError(error.message, error.hint) from error

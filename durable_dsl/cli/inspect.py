@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli import console
-from durable_dsl.cli.data import add_json_option, compiling, existing
+from durable_dsl.cli.component import HELP, component_of
+from durable_dsl.cli.data import add_json_option, compiling
 
 if TYPE_CHECKING:
     import argparse
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("component", metavar="COMPONENT", help="the component file (.wasm)")
+    parser.add_argument("component", metavar="COMPONENT", help=HELP)
     add_json_option(parser)
 
 
@@ -22,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     from durable_dsl.engine.errors import EngineError
 
     try:
-        facts = _facts(existing(arguments.component))
+        facts = _facts(component_of(arguments.component, quiet=arguments.json))
     except EngineError as error:
         raise console.CommandError(str(error)) from error
     if arguments.json:

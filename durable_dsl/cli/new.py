@@ -17,12 +17,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the project's name, and its folder's")
     parser.add_argument("--into", metavar="DIR", help="the folder to write to (default: NAME)")
     parser.add_argument(
-        "--golem", metavar="VERSION", help="write a golem.yaml for that generation of Golem too: 1.1 or 1.2"
+        "--wit", action="store_true", help="with a world in WIT, instead of one inferred from type hints"
+    )
+    parser.add_argument(
+        "--golem", metavar="VERSION", help="--wit, and a golem.yaml for that generation of Golem: 1.1 or 1.2"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the project with its bindings, and say what to do next."""
+    """Write the project, with bindings if it has WIT, and say what to do next."""
     from durable_codegen.build import write_bindings
     from durable_codegen.config import resolve
     from durable_codegen.faults import BuildFailed
@@ -32,9 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.into or arguments.name)
     try:
         golem = generation_named(arguments.golem) if arguments.golem else None
-        files = create(arguments.name, folder, golem=golem)
-        settings = resolve({}, environment={}, folder=folder)
-        write_bindings(settings, settings.root / ".durable" / "bindings")
+        # Golem's tool reads the WIT before anything is built.
+        wit_first = arguments.wit or golem is not None
+        files = create(arguments.name, folder, wit_first=wit_first, golem=golem)
+        if wit_first:
+            settings = resolve({}, environment={}, folder=folder)
+            write_bindings(settings, settings.root / ".durable" / "bindings")
     except BuildFailed as failed:
         report_faults(failed.faults)
         return console.FAULT

@@ -1,4 +1,4 @@
-"""`durable-dsl run`: call an export of a component as a durable worker, and print its result.
+"""`durable-dsl run`: call an export of a component, or of an app, as a durable worker, and print its result.
 
 The result, as JSON, is all that goes to stdout. What the guest writes goes to stderr as it writes it. The same
 command with the same worker and idempotency key finishes an invocation that was cut short, or repeats its result.
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_dsl.cli import console
+from durable_dsl.cli.component import HELP, component_of
 from durable_dsl.cli.data import (
     add_data_option,
     add_guest_options,
     add_json_option,
-    existing,
     guest_options,
     invocation_failed,
     opened,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("component", metavar="COMPONENT", help="the component file (.wasm)")
+    parser.add_argument("component", metavar="COMPONENT", help=HELP)
     parser.add_argument(
         "export",
         metavar="EXPORT",
@@ -53,6 +53,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_assignment,
         help="an environment variable for a new worker; may be repeated",
     )
+    parser.add_argument(
+        "--component",
+        dest="others",
+        metavar="COMPONENT",
+        action="append",
+        default=[],
+        help="another component (or app) whose workers this one calls; once is enough per build; may be repeated",
+    )
     parser.add_argument("--idempotency-key", metavar="KEY", help="names this invocation: the same key never runs twice")
     parser.add_argument("--fresh", action="store_true", help="delete the worker first, with its history")
     add_guest_options(parser)
@@ -60,8 +68,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    path = component_of(arguments.component, quiet=arguments.json)
+    others = [component_of(each, quiet=arguments.json) for each in arguments.others]
     with opened(arguments, env=dict(arguments.env), **guest_options(arguments)) as engine:
-        worker, export, values = _prepare(engine, arguments)
+        for other in others:
+            engine.load(other)
+        worker, export, values = _prepare(engine, path, arguments)
         try:
             status = _invoke(worker, export, values, arguments)
         except console.CommandError:
@@ -71,11 +83,11 @@ def run(arguments: argparse.Namespace) -> int:
         return status
 
 
-def _prepare(engine: Engine, arguments: argparse.Namespace) -> tuple[Worker, Export, list[object]]:
+def _prepare(engine: Engine, path: Path, arguments: argparse.Namespace) -> tuple[Worker, Export, list[object]]:
     """Everything that can be wrong with the request is found here, before anything is written."""
     from durable_dsl.engine.json_form import arguments as parsed
 
-    component = engine.load(existing(arguments.component))
+    component = engine.load(path)
     export = component.resolve(arguments.export)
     values = parsed(arguments.arguments, export, _read)
     if arguments.fresh and arguments.worker is not None:

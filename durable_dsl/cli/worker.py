@@ -15,6 +15,7 @@ from durable_dsl.cli.data import (
     invocation_failed,
     opened,
 )
+from durable_dsl.promise_ids import PromiseId
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +40,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
             add_guest_options(child)
         return child
 
-    action("list", "list all workers with component, version and status", of_worker=False)
+    listed = action("list", "list the workers with component, version and status", of_worker=False)
+    listed.add_argument("--component", metavar="NAME", help="only those of this component")
+    listed.add_argument(
+        "--status",
+        dest="statuses",
+        metavar="STATUS",
+        action="append",
+        choices=("idle", "running", "suspended", "interrupted", "retrying", "failed", "exited", "damaged"),
+        help="only those with this status (idle, running, suspended, interrupted, retrying, failed, exited or "
+        "damaged); may be repeated",
+    )
     action("show", "show one worker: status, what waits, error, updates")
     oplog = action("oplog", "show the entries of a worker's oplog")
     oplog.add_argument("--from", dest="first", metavar="INDEX", type=int, default=1, help="the first entry shown")
@@ -47,8 +58,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     action("interrupt", "stop what runs, sleeps or waits for a retry; `resume` continues it")
     action("simulate-crash", "throw the running instance away; the worker goes on from its oplog")
     promise = action("complete-promise", "give a promise its value and let the worker go on", runs=True)
-    promise.add_argument("index", metavar="INDEX", type=int, help="the oplog index at which the promise was made")
-    promise.add_argument("value", metavar="VALUE", nargs="?", default="", help="text, or @FILE for a file's bytes")
+    promise.usage = "%(prog)s [OPTIONS] (ID | NAME INDEX) [VALUE]"
+    promise.add_argument("arguments", metavar="INDEX", nargs="*", help="the oplog index at which the promise was made")
+    promise.epilog = (
+        "NAME and INDEX may be one argument, the promise's id. VALUE is text, JSON as it is written, or @FILE for a "
+        "file's bytes; without it the promise is completed with nothing."
+    )
     update = action("update", "move a worker to another build of its component", runs=True)
     update.add_argument("component", metavar="COMPONENT", help="the component file (.wasm)")
     update.add_argument(
@@ -81,20 +96,36 @@ def run(arguments: argparse.Namespace) -> int:
         "delete": _delete,
     }
     options = guest_options(arguments) if hasattr(arguments, "allow_http") else {}
-    with opened(arguments, **options) as engine:
+    with opened(arguments, reads=arguments.action in {"list", "show", "oplog"}, **options) as engine:
         return actions[arguments.action](engine, arguments)
 
 
 def _list(engine: Engine, arguments: argparse.Namespace) -> int:
-    found = [worker.describe() for worker in engine.workers()]
+    chosen = [one for one in engine.workers() if arguments.component in {None, one.component}]
+    found = [_facts(worker) for worker in chosen]
+    if arguments.statuses:
+        found = [facts for facts in found if facts["status"] in arguments.statuses]
     if arguments.json:
         console.print_json(found)
     elif found:
         headers = ("NAME", "COMPONENT", "VERSION", "STATUS", "ENTRIES")
         console.out(console.table([tuple(worker.values()) for worker in found], headers))
     else:
-        console.note(f"no workers in {arguments.data}")
+        asked = " that are asked for" if arguments.statuses or arguments.component is not None else ""
+        console.note(f"no workers{asked} in {arguments.data}")
     return console.OK
+
+
+def _facts(worker: Worker) -> dict[str, object]:
+    """A line of the list; a worker whose oplog cannot be read does not hide the others."""
+    from durable_dsl.engine.errors import DamagedError
+
+    try:
+        return worker.describe()
+    except DamagedError as damage:
+        console.note(f"warning: {damage}")
+        named = {"name": worker.name, "component": worker.component}
+        return {**named, "version": "", "status": "damaged", "oplog_index": worker.oplog_index}
 
 
 def _show(engine: Engine, arguments: argparse.Namespace) -> int:
@@ -103,11 +134,13 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
         console.print_json(facts)
         return console.OK
     error, updates, pending = facts.pop("error"), facts.pop("updates"), facts.pop("pending")
+    unfinished = facts.pop("unfinished")
     lines = [f"{label.replace('_', ' '):<12} {value}" for label, value in facts.items()]
     lines += [f"{'waiting':<12} {call['function']} ({call['idempotency_key']})" for call in pending]
     for update in updates:
         details = f" ({update['details']})" if update["details"] else ""
         lines.append(f"{'update':<12} to version {update['version']}, {update['mode']}: {update['status']}{details}")
+    lines += [f"{'not undone':<12} {step}" for step in unfinished]
     if error is not None:
         lines += [f"{'error':<12} {error['type']}: {error['message']}", *error["traceback"].splitlines()]
     console.out("\n".join(lines))
@@ -157,23 +190,74 @@ def _simulate_crash(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _complete_promise(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.errors import LeaseError
+    from durable_dsl.engine.errors import InvocationError, LeaseError
 
-    data = arguments.value.encode()
-    if arguments.value.startswith("@"):
+    name, index, value = _promise(arguments)
+    data = value.encode()
+    if value.startswith("@"):
         try:
-            data = Path(arguments.value[1:]).read_bytes()
+            data = Path(value[1:]).read_bytes()
         except OSError as error:
-            raise console.CommandError(f"cannot read {arguments.value[1:]}: {error.strerror}") from error
-    worker = engine.worker(arguments.name)
-    done = engine.complete_promise(arguments.name, arguments.index, data)
-    said = f"promise {arguments.index} {'completed' if done else 'was completed before'}"
+            raise console.CommandError(f"cannot read {value[1:]}: {error.strerror}") from error
+    found = PromiseId.parse(name) if index is None else None
+    named = name if found is None else found.worker
+    before = next((worker.oplog_index for worker in engine.workers() if worker.name == named), 0)
+    done = engine.complete_promise(name, data) if index is None else engine.complete_promise(name, index, data)
+    worker = engine.worker(named)
+    said = f"promise {index if found is None else found.index} {'completed' if done else 'was completed before'}"
     if not done or worker.status not in {"suspended", "running"}:
         return _told(worker, arguments, said)
     try:
-        return _after_resuming(worker, arguments, said)
+        if _waits_again(worker, before):
+            _told(worker, arguments, said)
+            console.note(f"worker {worker.name} waits for something else; `durable-dsl worker resume` stays with it")
+            return console.OK
     except LeaseError:  # the process that runs the worker has seen it
         return _told(worker, arguments, said)
+    except InvocationError as error:
+        raise invocation_failed(error, worker.name) from error
+    return _after_running(worker, arguments, said)
+
+
+def _waits_again(worker: Worker, before: int) -> bool:
+    """Run the worker on until it is done, or waits for something else after entry `before`."""
+    import threading
+    import time
+
+    failures: list[BaseException] = []
+
+    def resume() -> None:
+        try:
+            worker.resume()
+        except BaseException as failure:  # noqa: BLE001 - raised again where the command runs
+            failures.append(failure)
+
+    thread = threading.Thread(target=resume, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        if worker.status == "suspended" and worker.oplog_index > before:
+            return True
+        time.sleep(0.01)
+    if failures:
+        raise failures[0]
+    return False
+
+
+def _promise(arguments: argparse.Namespace) -> tuple[str, int | None, str]:
+    """What names the promise, and the value: `ID [VALUE]` or `NAME INDEX [VALUE]`."""
+    name, rest = arguments.name, list(arguments.arguments)
+    index = None
+    if PromiseId.parse(name) is None:
+        if not rest or not (rest[0].isascii() and rest[0].isdigit()):
+            raise console.CommandError(
+                f"{name!r} is not the id of a promise, and no INDEX follows it",
+                "give the promise's id, or the worker and the index at which it made the promise",
+                console.USAGE,
+            )
+        index = int(rest.pop(0))
+    if len(rest) > 1:
+        raise console.CommandError(f"more than one VALUE: {' '.join(rest)}", "quote it", console.USAGE)
+    return name, index, rest[0] if rest else ""
 
 
 def _update(engine: Engine, arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from durable_dsl.engine.api import Engine
 from durable_dsl.engine.clock import Clock, SystemClock
+from durable_dsl.engine.comparing import Comparison, compare
 from durable_dsl.engine.errors import (
     DamagedError,
     EngineError,
@@ -16,6 +17,7 @@ from durable_dsl.engine.worker import Worker
 
 __all__ = [
     "Clock",
+    "Comparison",
     "DamagedError",
     "Engine",
     "EngineError",
@@ -27,4 +29,5 @@ __all__ = [
     "UpdateRefused",
     "UsageError",
     "Worker",
+    "compare",
 ]

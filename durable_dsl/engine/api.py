@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from durable_dsl.engine import promises, watcher
 from durable_dsl.engine.cache import remember_hash, remembered_hash, user_cache
@@ -233,11 +233,22 @@ class Engine:
         with self._lock:
             return self._workers.setdefault(row.id, Worker(self, row))
 
-    def complete_promise(self, worker: str, index: int, data: bytes) -> bool:
-        """Give the promise that `worker` made at `index` its value; False if it has one. Wakes who awaits it."""
+    @overload
+    def complete_promise(self, promise: str, value: object, /) -> bool: ...
+    @overload
+    def complete_promise(self, worker: str, index: int, value: object, /) -> bool: ...
+    def complete_promise(self, *given: Any) -> bool:
+        """Give a promise its value; False if it has one. Wakes who awaits it.
+
+        The promise is named by the text of its id, or by its worker and the oplog index at which that made it. Bytes
+        and text are given as they are, everything else as JSON, which is what a promise of another type expects.
+        """
+        *named, value = given
+        worker, index = promises.named(self.catalogue, named)
         row = self.catalogue.worker(worker)
         if row is None:
             raise UsageError(f"there is no worker {worker!r} in {self.data}")
+        data = promises.data_of(value)
         done = self.store.transaction(lambda connection: promises.complete(connection, row.id, worker, index, data))
         if done:
             self.wake(worker)

@@ -84,8 +84,7 @@ def open_batch(host: Host, name: str, request: str, is_all: Callable[[str], bool
     `is_all(response)` says whether a step with this stored text was the last one that brought anything.
     """
     if host.replaying:
-        row = host.cursor.take(BeginRemoteWrite.kind)
-        _compare(host, row, name, request)
+        row = host.cursor.take(BeginRemoteWrite.kind, lambda row: _compare(host, row, name, request))
         batch = Batch(row[0], _standing(host, row, is_all))
     else:
         host.check_signal()

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from durable_dsl.engine.oplog.entries import Create
     from durable_dsl.engine.oplog.store import Store
-
-_NAMESPACE = uuid.UUID("9b1c2c86-7a4d-5a0e-8f0b-3c1d8a4f6e10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +39,6 @@ class WorkerRow:
     id: int
     name: str
     component: str
-
-
-def component_id_of(name: str) -> str:
-    return str(uuid.uuid5(_NAMESPACE, name))
 
 
 class Catalogue:

@@ -114,6 +114,8 @@ class Component:
         """
         exact = [export for export in self.exports if export.name == name]
         matches = exact or [export for export in self.exports if name in _spellings(export)]
+        if len(matches) > 1:  # what the engine calls itself, as save-snapshot, is not meant by a short name
+            matches = [export for export in matches if not export.interface.startswith("golem:api/")] or matches
         if len(matches) == 1:
             return matches[0]
         shown = matches or self.exports

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import diagnosis, promises, results, updating
+from durable_dsl.engine import diagnosis, promises, results, snapshots, unfinished, updating
 from durable_dsl.engine.bridge import GuestTrap
 from durable_dsl.engine.errors import InvocationError, UsageError
 from durable_dsl.engine.failures import Told, tell
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 #: How often a waiting worker looks whether another process has completed its promise, in seconds.
 _LOOKS_AGAIN = 0.1
+#: How often at most it does so during one sleep of a guest that looks at promises itself.
+_LOOKS = 20
 
 
 class Driver:
@@ -141,7 +143,7 @@ class Driver:
         session = self.new_session(self.summary.version, self.summary.deleted)
         session.open()
         if self.summary.snapshot is not None:
-            updating.load_snapshot(self, session, self.summary.snapshot)
+            snapshots.load(session, self.summary.snapshot)
         self.replay(session)
         return session
 
@@ -193,9 +195,9 @@ class Driver:
                 if self._signal is end:
                     self._signal = None
                 self.log.commit()
-            case Sleep(until=until):
+            case Sleep(until=until, sooner=sooner):
                 self._record(Suspend(until), "suspended")
-                self._rest(until, wakeable=True)
+                self._rest(until, wakeable=True, sooner=sooner)
             case AwaitPromise():
                 self._record(Suspend(), "suspended")
                 self._await_promise(end)
@@ -222,7 +224,7 @@ class Driver:
 
     def _with_place(self, session: Session, said: str) -> str:
         """A message about a host call, with the line of the guest's source that made it where that can be found."""
-        place = diagnosis.place_of(session, from_snapshot=self.summary.snapshot is not None)
+        place = diagnosis.place_of(session, self.summary.snapshot)
         return said if place is None else f"{said}; called at {place}"
 
     def _record(self, entry: Entry, status: str) -> None:
@@ -237,17 +239,27 @@ class Driver:
         failures = self.summary.failures.get(point, 0) + 1
         delay = host.policy_in_force.next_delay(failures) if told.retriable else None
         status = "failed" if delay is None else "retrying"
+        if delay is None and told.by_host:
+            self.log.commit()
+            told = replace(told, message="\n".join([told.message, *unfinished.lines_of(session)]))
         self._record(Error(told.type, told.message, told.traceback, point, delay is None), status)
         if delay is None:
             raise InvocationError(told.type, told.message, told.traceback, "failed")
         self._rest(self._engine.clock.now() + delay)
 
-    def _rest(self, until: int, *, wakeable: bool = False) -> None:
-        """Wait, without an instance, until a time; `wakeable` also until somebody wants the worker."""
+    def _rest(self, until: int, *, wakeable: bool = False, sooner: Callable[[], bool] | None = None) -> None:
+        """Wait, without an instance, until a time; `wakeable` also until somebody wants the worker.
+
+        Another process may bring about what `sooner` asks for, so it is asked now and then.
+        """
+        clock = self._engine.clock
+        pause = until if sooner is None else max(round(_LOOKS_AGAIN * 1e9), (until - clock.now()) // _LOOKS)
         with self._condition:
             self._woken = False
-            while self._signal is None and self._engine.clock.now() < until and not (wakeable and self._woken):
-                self._engine.clock.wait(self._condition, until)
+            while self._signal is None and clock.now() < until and not (wakeable and self._woken):
+                if sooner is not None and sooner():
+                    break
+                clock.wait(self._condition, min(until, clock.now() + pause))
         self._carry_out_signal()
 
     def _await_promise(self, awaited: AwaitPromise) -> None:

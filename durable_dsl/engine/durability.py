@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakSet
 
 from durable_dsl.engine.oplog import text
 from durable_dsl.engine.oplog.entries import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from durable_dsl.engine.batches import Batch
     from durable_dsl.engine.host import Host
+    from durable_dsl.engine.oplog.cursor import ReplayRow
 
 Implementation: TypeAlias = Callable[..., Any]
 
@@ -42,6 +44,9 @@ WRITE_LOCAL: FunctionType = "write-local"
 READ_REMOTE: FunctionType = "read-remote"
 WRITE_REMOTE: FunctionType = "write-remote"
 BATCHED: FunctionType = "write-remote-batched"
+
+#: The durable calls that only look at the machine: performing one more changes nothing anywhere.
+HARMLESS: WeakSet[Implementation] = WeakSet()
 
 
 def durable(
@@ -123,16 +128,15 @@ def durable(
     def within(host: Host, arguments: tuple[Any, ...]) -> Callable[[sqlite3.Connection], Any]:
         return lambda connection: perform(host, connection, *arguments)
 
+    if function_type == READ_LOCAL:
+        HARMLESS.add(call)
     return call
 
 
 def begin_write(host: Host, name: str, asked: str | None) -> int:
     """Open a non-idempotent remote write. In replay, one that has no end must never be sent again."""
     if host.replaying:
-        row = host.cursor.take(BeginRemoteWrite.kind)
-        if (row[3], row[5]) != (name, asked):
-            recorded, attempted = f"{row[3]} {row[5] or ''}".strip(), f"{name} {asked or ''}".strip()
-            host.cursor.differs(row[0], recorded, attempted, alike=row[3] == name)
+        row = host.cursor.take(BeginRemoteWrite.kind, lambda row: _compare(host, row, name, asked))
         if not host.cursor.ended(row[0]):
             host.cursor.go_live()
             raise UnfinishedWrite(f"the remote write {name} {asked or ''}".strip(), row[0])
@@ -140,6 +144,12 @@ def begin_write(host: Host, name: str, asked: str | None) -> int:
     begin = host.log.append(BeginRemoteWrite(name, asked, at_most_once=True))
     host.log.commit()
     return begin
+
+
+def _compare(host: Host, row: ReplayRow, name: str, asked: str | None) -> None:
+    if (row[3], row[5]) != (name, asked):
+        recorded, attempted = f"{row[3]} {row[5] or ''}".strip(), f"{name} {asked or ''}".strip()
+        host.cursor.differs(row[0], recorded, attempted, alike=row[3] == name)
 
 
 def end_write(host: Host, begin: int) -> None:

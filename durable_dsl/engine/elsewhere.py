@@ -1,8 +1,9 @@
 """Calling a worker that another process holds.
 
-An idle one is asked for: whoever holds it lets it go at once. Where the invocation that is wanted runs or waits over
-there already, its outcome is waited for, however long that takes, and if that process dies the invocation is
-continued here. Everything else is refused: two processes never run one worker at the same time.
+It is asked for: whoever holds an idle one lets it go at once, and whoever runs something in it has that on disk. Where
+the invocation that is wanted runs or waits over there already, its outcome is waited for, however long that takes, and
+if that process dies the invocation is continued here. Everything else is refused: two processes never run one worker
+at the same time.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.turns import Turns
 
 _TRIES_AGAIN = 0.05
+_ASKS_AGAIN = 0.25
 #: How long somebody who does nothing with a worker is given to let it go, in seconds.
 _PATIENCE = 1.0
 
@@ -27,6 +29,7 @@ _PATIENCE = 1.0
 def begun_or_joined(worker: Turns, key: str | None, begin: Callable[[], Invocation]) -> Invocation:
     """What `begin()` gives, which raises LeaseError while another process holds the worker."""
     refused_from: float | None = None
+    asks_again = 0.0
     while True:
         try:
             return begin()
@@ -34,7 +37,10 @@ def begun_or_joined(worker: Turns, key: str | None, begin: Callable[[], Invocati
             now = time.monotonic()
             if refused_from is None:
                 refused_from = now + _PATIENCE
-                request_release(worker.engine, worker.id)
-            if now >= refused_from and not (key is not None and worker.accepted(key)):
+            joined = key is not None and worker.accepted(key)
+            if now >= refused_from and not joined:
                 raise
+            if now >= asks_again and not joined:
+                asks_again = now + _ASKS_AGAIN
+                request_release(worker.engine, worker.id)
         time.sleep(_TRIES_AGAIN)

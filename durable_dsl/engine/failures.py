@@ -23,6 +23,8 @@ class Told:
     message: str
     traceback: str
     retriable: bool
+    #: Whether the guest itself had no chance to say anything.
+    by_host: bool = False
 
 
 def tell(end: GuestTrap | Failure, output: GuestOutput, roots: Roots | None) -> Told:
@@ -31,13 +33,13 @@ def tell(end: GuestTrap | Failure, output: GuestOutput, roots: Roots | None) -> 
     if isinstance(end, Failure):
         if held:
             output.show(held)
-        return Told(end.type, end.message, "", end.retriable)
+        return Told(end.type, end.message, "", end.retriable, by_host=True)
     retriable = _OVERFLOW not in end.message
     found = extract(held or whole, roots)
     if found is None:
         if held:
             output.show(held)
-        return Told("Trap", end.message, end.backtrace, retriable)
+        return Told("Trap", end.message, end.backtrace, retriable, by_host=True)
     if held and found.rest:
         output.show(found.rest)
     return Told(found.type, found.message, found.traceback, retriable)

@@ -60,6 +60,14 @@ def extract(text: str, roots: Roots | None = None) -> GuestError | None:
     return GuestError(*final, "\n".join(block), before + "\n" if before.strip() else "")
 
 
+def users_path(path: str, roots: Roots | None) -> str | None:
+    """A guest path as its user knows it; None where it is of a library or generated."""
+    guest = _GUEST_PATH.match(path)
+    if guest is None or (roots or {}).get(guest["root"], {}).get("kind") == "vendored":
+        return None
+    return _shown_path(path, roots)
+
+
 def begins_failure(line: str) -> bool:
     """Whether a line of output is the first of a failure's text."""
     return line.startswith(_FIRST_LINES)

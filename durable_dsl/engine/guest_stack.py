@@ -27,6 +27,7 @@ _FILE, _QUALNAME, _LINES, _FIRST_LINE, _CODE = 40, 42, 43, 44, 48
 _BYTES_SIZE, _BYTES = 75, 76
 _TEXT_STATE, _TEXT_LENGTH, _ASCII = 78, 79, 80
 _WORDS = 81
+_LONGER_HEAD = 8
 
 #: Kinds of entries in a table of lines.
 _SHORT, _ONE_LINE, _NO_COLUMNS, _LONG, _NOWHERE = 10, 13, 13, 14, 15
@@ -60,6 +61,12 @@ def frames(start: int) -> list[Frame]:
         return []
 
 
+def contents(start: int) -> bytes:
+    """What stands in the memory that begins at `start`, as far as it is there."""
+    end = _mapped().get(start)
+    return b"" if end is None else ctypes.string_at(start, end - start)
+
+
 def _mapped() -> dict[int, int]:
     """Start and end of runs of writable mappings that hold the initial data of a component."""
     try:
@@ -86,13 +93,26 @@ def _mapped() -> dict[int, int]:
 
 
 def _table(memory: memoryview) -> int | None:
+    for at in _found_at:
+        if _is_table(memory, at):
+            return at
     data = bytes(memory[:_SEARCHED])
     at = data.find(_COOKIE)
     while at >= 0:
-        if int.from_bytes(data[at + 8 : at + 16], "little") >> 16 == _VERSION:
+        if _is_table(memory, at):
+            _found_at.add(at)
             return at
         at = data.find(_COOKIE, at + 1)
     return None
+
+
+#: Where tables were: in all instances of a component at the same place.
+_found_at: set[int] = set()
+
+
+def _is_table(memory: memoryview, at: int) -> bool:
+    head = bytes(memory[at : at + 16])
+    return head.startswith(_COOKIE) and int.from_bytes(head[8:], "little") >> 16 == _VERSION
 
 
 class _Reader:
@@ -107,7 +127,7 @@ class _Reader:
         return found
 
     def byte(self, at: int, offset: int) -> int:
-        return self._memory[at + self.offsets[offset]]
+        return int(self._memory[at + self.offsets[offset]])
 
     def bytes(self, at: int) -> bytes:
         start = at + self.offsets[_BYTES]
@@ -116,10 +136,8 @@ class _Reader:
     def text(self, at: int) -> str:
         state = self.pointer(at, _TEXT_STATE)
         kind, ascii_only = state >> 2 & 7, state >> 6 & 1
-        if not ascii_only:  # the text stands behind a longer head, which is two words more
-            start = at + self.offsets[_ASCII] + 8
-        else:
-            start = at + self.offsets[_ASCII]
+        # Where not all is ASCII, the text stands behind a longer head.
+        start = at + self.offsets[_ASCII] + (0 if ascii_only else _LONGER_HEAD)
         data = bytes(self._memory[start : start + self.pointer(at, _TEXT_LENGTH) * kind])
         return data.decode({1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}.get(kind, "latin-1"))
 

@@ -14,7 +14,7 @@ from durable_dsl.engine.outstanding import Outstanding
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from durable_dsl.engine.clock import Clock
     from durable_dsl.engine.oplog.cursor import Cursor
@@ -34,8 +34,8 @@ class Host:
 
     __slots__ = (
         "arguments", "begins", "changes", "clock", "condition", "cursor", "environment", "files", "idempotent",
-        "invocation_key", "invoked_at", "key_counts", "level", "log", "output", "outstanding", "policy", "recording",
-        "regions", "replaying", "signal", "worker",
+        "invocation_key", "invoked_at", "key_counts", "level", "log", "looked_at", "output", "outstanding", "policy",
+        "recording", "regions", "replaying", "signal", "worker",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +70,8 @@ class Host:
         self.outstanding = Outstanding()
         #: How often `notify` was called: who looks at something and then waits sees whether it was meanwhile.
         self.changes = 0
+        #: Whether promises that the guest has just looked at, and found pending, are completed by now.
+        self.looked_at: list[Callable[[], bool]] = []
         self.invocation_key = ""
         self.invoked_at = 0
         self.key_counts: dict[str, int] = {}

@@ -108,6 +108,9 @@ def from_json(value: Any, kind: t.Type, path: str) -> Any:
             return float(_checked(value, kind, path))
         case t.ListOf(t.Primitive("u8")):
             return _bytes(value, path)
+        case t.ListOf(t.Tuple((t.Primitive("string"), inner))) if isinstance(value, dict):
+            # What a dict of Python is in WIT; as an object it is easier to write.
+            return [[key, from_json(each, inner, f"{path}.{key}")] for key, each in value.items()]
         case t.ListOf(element):
             items = _array(value, kind, path)
             return [from_json(item, element, f"{path}[{i}]") for i, item in enumerate(items)]

@@ -92,6 +92,14 @@ class LoadedComponent:
     def facts(self) -> dict[str, Any] | None:
         return build_facts(self._component)
 
+    def line_of(self, export: str) -> str | None:
+        """Where an export stands in the source, as far as its build says: "orders.py:12 (place)"."""
+        exports: list[dict[str, Any]] = (self.facts or {}).get("exports", [])
+        found = next((one for one in exports if one["name"] == export), None)
+        if found is None:
+            return None
+        return f"{found['file']}:{found['line']} ({export.rpartition('#')[2].rpartition('.')[2]})"
+
     @property
     def roots(self) -> Roots | None:
         """Where guest paths belong; None for a foreign component."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.component import Export
     from durable_dsl.engine.invocation import Invocation
     from durable_dsl.engine.loading import LoadedComponent
+    from durable_dsl.engine.oplog.cursor import ReplayRow
     from durable_dsl.engine.oplog.log import Oplog
     from durable_dsl.engine.oplog.regions import Regions
     from durable_dsl.engine.worker import Worker
@@ -48,9 +49,12 @@ def arguments_text(export: Export, arguments: Sequence[Any]) -> str:
 
 
 def arguments_of(export: Export, request: str) -> list[Any]:
-    """The inverse of `arguments_text`."""
+    """The inverse of `arguments_text`; raises ArgumentFault where another build recorded what does not fit this one."""
     values = json.loads(request)
-    return [restore(value, kind) for value, (_, kind) in zip(values, export.type.params, strict=True)]
+    try:
+        return [restore(value, kind) for value, (_, kind) in zip(values, export.type.params, strict=True)]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ArgumentFault(export.signature, "", f"the recorded arguments {request} do not fit") from error
 
 
 def result_text(export: Export, value: Any) -> str:
@@ -74,6 +78,7 @@ class Session:
         log: Oplog,
         regions: Regions,
         condition: threading.Condition,
+        cursor: Cursor | None = None,
     ) -> None:
         engine = worker.engine
         self.component = component
@@ -90,7 +95,7 @@ class Session:
         self.host = Host(
             worker,
             log=log,
-            cursor=Cursor(log.store, log.worker, log.committed, regions),
+            cursor=cursor or Cursor(log.store, log.worker, log.committed, regions),
             clock=engine.clock,
             output=GuestOutput(log, engine.output),
             files=self._files,
@@ -138,21 +143,28 @@ class Session:
                 self._complete(response)
                 return row[8] or "", value
             self._held = set(self._running.guest_resources) if self.component.has_resources else set()
-            completed = cursor.take(ExportedFunctionCompleted.kind)
+            self._compare_result(response)
+        return None
+
+    def _compare_result(self, response: str) -> None:
+        def compare(completed: ReplayRow) -> None:
             if completed[6] != response:
                 cursor.differs(completed[0], f"result {completed[6]}", f"result {response}", alike=True)
-        return None
+
+        cursor = self.host.cursor
+        cursor.take(ExportedFunctionCompleted.kind, compare)
 
     def unrecorded(self, export: Export, arguments: list[Any]) -> Any:
         """Call an export that serves updates: nothing of it is recorded or shown, its host calls are performed."""
         host = self.host
-        level = host.level
+        level, tolerate = host.level, host.cursor.tolerate
         host.set_level(PERSIST_NOTHING)
         host.output.live = False
         try:
             return self._call(export, arguments, host.invocation_key, host.invoked_at)
         finally:
             host.set_level(level)
+            host.cursor.tolerate = tolerate
 
     def invoke(self, job: Invocation) -> Any:
         """Run an invocation live, and have its result on disk."""

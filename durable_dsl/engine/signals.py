@@ -6,7 +6,12 @@ call with them, and the worker decides by their class what is written and what h
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from durable_dsl.engine.bridge_errors import HostTrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Signal(HostTrap):
@@ -22,11 +27,15 @@ class Exit(Signal):
 
 
 class Sleep(Signal):
-    """All there is to wait for is a time at least the suspend threshold away (nanoseconds since 1970)."""
+    """All there is to wait for is a time at least the suspend threshold away (nanoseconds since 1970).
 
-    def __init__(self, until: int) -> None:
+    `sooner` says whether what the guest also waits for has come before.
+    """
+
+    def __init__(self, until: int, sooner: Callable[[], bool] | None = None) -> None:
         super().__init__(until)
         self.until = until
+        self.sooner = sooner
 
 
 class AwaitPromise(Signal):

@@ -128,6 +128,8 @@ def update(worker: Worker, version: int, mode: str = "automatic") -> Update:
     _check(worker, version)
     with worker.turn() as driver:
         _carry_out(driver, version, mode)
+        if driver.status not in OVER:  # perhaps repaired: what had queued behind the failure goes on
+            worker.take_up_queue(driver)
         return driver.summary.updates[-1]
 
 

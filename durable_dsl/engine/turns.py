@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine import results, watcher
 from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
 from durable_dsl.engine.invocation import Invocation
+from durable_dsl.engine.oplog.entries import ExportedFunctionInvoked as _Begin
 from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
 from durable_dsl.engine.queue import Queue
 from durable_dsl.engine.session import arguments_of, arguments_text, result_of
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from durable_dsl.engine.signals import Signal
 
 _CLOSING_SECONDS = 2.0
+#: How old a begun invocation is, in nanoseconds, of which nothing is taken back any more.
+_SETTLES = 50_000_000
 
 
 class Turns:
@@ -193,6 +196,14 @@ class Turns:
             self._turn = True
             self._spawn(self._waiting.popleft())
 
+    def take_up_queue(self, driver: Driver) -> None:
+        """With the turn: have what was accepted earlier run when the turn is given on."""
+        with self._condition:
+            if self._forgotten:
+                self._backlog.extend(self._load_queue(driver))
+            self._waiting.extendleft(reversed(self._backlog))
+            self._backlog.clear()
+
     def _spawn(self, job: Invocation) -> None:
         name = f"durable-dsl worker {self.name}"
         threading.Thread(target=self._drive_alone, args=(job,), name=name, daemon=True).start()
@@ -309,6 +320,28 @@ class Turns:
             self._forgotten = True
         for job in jobs:
             job.fail(error)
+
+    def make_known(self) -> bool:
+        """Have what was accepted here on disk: another process asks for the worker, perhaps with the same key.
+
+        An invocation that has begun is there with its first entry, one that waits for the end of a replay with its
+        place in the queue. False where one has begun just now: it may still turn out that it cannot.
+        """
+        driver = self._driver
+        if driver is None or not self._turn:
+            return True
+        with self._condition:
+            jobs = [job for job in self._jobs.values() if not (job.queued or job.done)]
+        begun = {entry.key: time for _, time, entry in driver.log.uncommitted() if isinstance(entry, _Begin)}
+        for job in jobs:
+            if job.key not in begun:
+                if not self.accepted(job.key):
+                    self._queue.add(job)
+            elif self.engine.clock.now() - begun[job.key] < _SETTLES:
+                return False
+            else:
+                driver.log.commit()
+        return True
 
     def release_if_idle(self, seconds: float) -> None:
         """Let go of the instance and the lease if nothing was done with the worker for so long."""

@@ -9,20 +9,19 @@ build's `save` gives bytes, the new build's `load` takes them, and the history b
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from durable_dsl.engine import diagnosis, snapshots
 from durable_dsl.engine.bridge import GuestTrap, UnknownExport
-from durable_dsl.engine.errors import EngineError, UsageError
+from durable_dsl.engine.errors import EngineError
 from durable_dsl.engine.failures import tell
 from durable_dsl.engine.oplog.entries import FailedUpdate, PendingUpdate, SuccessfulUpdate
-from durable_dsl.engine.signals import Closing, Failure, Signal
+from durable_dsl.engine.signals import Closing, Divergence, Failure, Signal
 
 if TYPE_CHECKING:
     from durable_dsl.engine.driver import Driver
     from durable_dsl.engine.oplog.summary import Update
     from durable_dsl.engine.session import Session
-
-SAVE, LOAD = "golem:api/save-snapshot#save", "golem:api/load-snapshot#load"
 
 
 def attempt(driver: Driver) -> Session | None:
@@ -34,8 +33,10 @@ def attempt(driver: Driver) -> Session | None:
     assert update is not None
     snapshot = update.mode == "snapshot-based"
     regions = driver.summary.deleted
+    start = driver.summary.snapshot
     if snapshot:
         regions = regions.adding([(2, update.index)])
+        start = update.index
     settled = False
 
     def settle() -> None:
@@ -48,20 +49,23 @@ def attempt(driver: Driver) -> Session | None:
 
     try:
         session = driver.new_session(update.version, regions)
-        if snapshot:
-            session.open()
-            load_snapshot(driver, session, update.index)
-            settle()
-        else:
+        if start is None:
             session.on_live = settle
             session.open()
+        else:
+            session.open()
+            snapshots.load(session, start)
+            if session.host.cursor.live:
+                settle()
+            else:
+                session.on_live = settle
         driver.replay(session)
     except Closing:
         raise
     except (Signal, GuestTrap, EngineError) as end:
         if settled:
             raise
-        failed(driver, update, _why(driver, end))
+        failed(driver, update, _why(driver, end, start))
         return None
     return session
 
@@ -73,30 +77,23 @@ def failed(driver: Driver, update: Update, reason: str) -> None:
     driver.log.commit()
 
 
-def _why(driver: Driver, end: BaseException) -> str:
+def _why(driver: Driver, end: BaseException, start: int | None = None) -> str:
+    """The reason of a failure; `start` is the entry of the snapshot that the history was replayed from."""
     if isinstance(end, (GuestTrap, Failure)):
         session = driver.current
         assert session is not None
         told = tell(end, session.host.output, session.component.roots)
         return f"{told.type}: {told.message}"
+    if isinstance(end, Divergence) and driver.current is not None:
+        return diagnosis.explained(end, driver.current, start, driver.summary)
     return str(end)
-
-
-def load_snapshot(driver: Driver, session: Session, index: int) -> None:
-    """Give the new build the state that the old one saved."""
-    record = next(driver.log.store.records(driver.worker.id, "AND idx = ?", (index,)))
-    assert isinstance(record.entry, PendingUpdate)
-    data = base64.b64decode(record.entry.snapshot or "")
-    outcome: dict[str, Any] = session.unrecorded(session.component.resolve(LOAD), [data])
-    if "err" in outcome:
-        raise UsageError(f"load-snapshot refused the snapshot: {outcome['err']}")
 
 
 def save_snapshot(driver: Driver, version: int) -> str | None:
     """Have the worker's build save its state and ask for the update; the reason where that failed."""
     session = driver.session()
     try:
-        saved: bytes = session.unrecorded(session.component.resolve(SAVE), [])
+        saved = snapshots.save(session)
     except UnknownExport:
         reason = f"version {driver.summary.version} exports no save-snapshot"
     except (GuestTrap, Failure) as end:

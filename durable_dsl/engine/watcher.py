@@ -7,6 +7,7 @@ of instances that nobody has used for a while, so that an idle worker costs noth
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine.errors import StoreError
@@ -64,12 +65,9 @@ class Watcher:
         while not self._closed.wait(_SECONDS):
             for worker in self._engine.opened_workers():
                 worker.release_if_idle(self._engine.keep_idle)
-            try:
-                asked = store.read("SELECT worker, action FROM control")
-            except StoreError:  # the workers' own accesses tell of it
-                continue
-            for worker, action in asked:
-                self._carry_out(worker, action)
+            with suppress(StoreError):  # the workers' own accesses tell of it
+                for worker, action in store.read("SELECT worker, action FROM control"):
+                    self._carry_out(worker, action)
 
     def _carry_out(self, worker: int, action: str) -> None:
         held = next((one for one in self._engine.opened_workers() if one.id == worker and one.held), None)
@@ -77,6 +75,8 @@ class Watcher:
             return
         if action == "release":
             held.release_if_idle(0)
+            if not held.make_known():  # at the next look
+                return
         elif held.running:
             held.signal(Interrupt() if action == "interrupt" else Restart())
         forget(self._engine, worker)

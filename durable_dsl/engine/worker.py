@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import steering
-from durable_dsl.engine.catalogue import component_id_of
+from durable_dsl.component_ids import component_id_of
+from durable_dsl.engine import steering, unfinished
 from durable_dsl.engine.driver import Driver
 from durable_dsl.engine.elsewhere import begun_or_joined
 from durable_dsl.engine.errors import DamagedError, UpdateRefused, UsageError
@@ -89,11 +89,7 @@ class Worker(Turns):
             failed = self._run(driver, None)
             if failed is not None and failed.type == "Divergence":
                 raise failed
-            with self._condition:
-                if self._forgotten:
-                    self._backlog.extend(self._load_queue(driver))
-                self._waiting.extendleft(reversed(self._backlog))
-                self._backlog.clear()
+            self.take_up_queue(driver)
 
     def settle(self) -> None:
         """Wait until nothing runs in the worker and nothing waits for its turn."""
@@ -171,12 +167,13 @@ class Worker(Turns):
     def describe(self, *, full: bool = False) -> dict[str, Any]:
         """Name, component, version, status, oplog index; `full` also what waits, the error, the updates."""
         summary = self.summary()
+        driver = self._driver  # knows more than is on disk
         facts = {
             "name": self.name,
             "component": self.component,
             "version": summary.version,
-            "status": self.status,
-            "oplog_index": self.oplog_index,
+            "status": summary.status if driver is None else driver.status,
+            "oplog_index": summary.last if driver is None else driver.log.last,
         }
         if full:
             error = summary.error
@@ -184,6 +181,7 @@ class Worker(Turns):
                 {"function": function, "idempotency_key": key} for function, _, key in self._queue.load()
             ]
             facts["error"] = None if error is None else told(error).as_json()
+            facts["unfinished"] = [] if error is None else unfinished.named_in(error["message"])
             facts["updates"] = [
                 {"version": one.version, "mode": one.mode, "status": one.status, "details": one.details}
                 for one in summary.updates

@@ -24,4 +24,5 @@ def component_of(component_or_app: str | os.PathLike[str]) -> Path:
     place = hashlib.sha256(str(settings.app.path).encode()).hexdigest()[:12]  # two apps may have one name
     output = settings.root / ".durable" / "crash" / f"{settings.name}-{place}.wasm"
     output.parent.mkdir(parents=True, exist_ok=True)
-    return build(resolve({"app": str(path), "output": str(output)})).output
+    # Named as it would be elsewhere: other components call it by that name.
+    return build(resolve({"app": str(path), "output": str(output), "name": settings.name})).output

@@ -44,10 +44,21 @@ def test_a_world_that_calls_the_host_by_hand_has_all_of_it(tmp_path):
     assert "def create_promise" in host
 
 
+def test_bindings_of_an_app_without_wit(tmp_path):
+    """What the wrapper will be written against."""
+    app = "from durable_dsl import export\n@export\ndef place(order: str) -> int: ...\n"
+    write(tmp_path, {"orders.py": app})
+    done = run(tmp_path)
+
+    assert (done.returncode, done.stdout) == (0, ".durable/bindings\n"), done.stderr
+    interface = (tmp_path / ".durable/bindings/wit_world/exports/__init__.py").read_text()
+    assert "def place(self, order: str) -> int:" in interface
+
+
 def test_wit_faults(tmp_path):
     """As in a build."""
     write(tmp_path, {"orders.py": PLACE})
-    done = run(tmp_path)
+    done = run(tmp_path, "--wit", "nowhere")
 
     assert done.returncode == 1
     assert "DSL102" in done.stderr

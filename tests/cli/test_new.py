@@ -19,9 +19,33 @@ def run(folder, *command):
     return subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=180)
 
 
-def test_a_new_project_tests_builds_and_runs(tmp_path):
-    """Nothing has to be done in between."""
+def test_a_new_project_tests_and_runs(tmp_path):
+    """Nothing has to be done in between; there is no WIT."""
     made = run(tmp_path, *COMMAND, "new", "my-Notes")
+    project = tmp_path / "my-Notes"
+
+    assert made.returncode == 0, made.stderr
+    names = [".gitignore", "README.md", "my_notes.py", "pyproject.toml", "test_my_notes.py"]
+    assert made.stdout.split() == [f"my-Notes/{name}" for name in names]
+
+    tested = run(project, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert tested.returncode == 0, tested.stdout
+
+    added = run(project, *COMMAND, "run", "my_notes.py", "add", "milk", "--worker", "me")
+    assert (added.returncode, json.loads(added.stdout)) == (0, {"ok": 1}), added.stderr
+    assert "built my_notes.wasm in " in added.stderr
+    refused = run(project, *COMMAND, "run", ".", "add", " ", "--worker", "me")
+    assert json.loads(refused.stdout) == {"err": {"hint": "a note needs some text"}}, refused.stderr
+    assert "built" not in refused.stderr
+    listed = run(project, *COMMAND, "run", "my_notes.py", "all", "--worker", "me")
+    assert json.loads(listed.stdout) == ["milk"]
+    shown = run(project, *COMMAND, "inspect", "my_notes.py")
+    assert "add: func(text: string) -> result<s64, empty-note>" in shown.stdout, shown.stderr
+
+
+def test_a_new_project_with_wit_tests_builds_and_runs(tmp_path):
+    """The same with a world in WIT."""
+    made = run(tmp_path, *COMMAND, "new", "my-Notes", "--wit")
     project = tmp_path / "my-Notes"
 
     assert made.returncode == 0, made.stderr
@@ -43,12 +67,12 @@ def test_a_new_project_tests_builds_and_runs(tmp_path):
     assert json.loads(listed.stdout) == ["milk"]
 
 
-def test_a_new_project_is_formatted(tmp_path):
+@pytest.mark.parametrize("flags", [[], ["--wit"]], ids=["code-first", "wit-first"])
+def test_a_new_project_is_formatted(flags, tmp_path):
     """By ruff's defaults."""
-    run(tmp_path, *COMMAND, "new", "tidy")
-    done = run(
-        tmp_path / "tidy", sys.executable, "-m", "ruff", "format", "--isolated", "--diff", ".", "--exclude", ".durable"
-    )
+    run(tmp_path, *COMMAND, "new", "tidy", *flags)
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--diff", ".", "--exclude", ".durable"]
+    done = run(tmp_path / "tidy", *command)
 
     assert done.returncode == 0, done.stdout
 
@@ -79,8 +103,11 @@ def test_nothing_is_overwritten(tmp_path):
 
 @pytest.mark.parametrize("name", ["world", "v2-of-it", "result"])
 def test_names_that_wit_would_not_take(name, tmp_path):
-    """They are escaped, and the project still makes its bindings."""
-    done = run(tmp_path, *COMMAND, "new", name)
+    """They are escaped, and the project still makes its bindings, or its world."""
+    run(tmp_path, *COMMAND, "new", name, "--into", "inferred")
+    world = run(tmp_path / "inferred", *COMMAND, "wit")
+    assert world.returncode == 0, world.stderr
+    done = run(tmp_path, *COMMAND, "new", name, "--wit")
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / name / ".durable" / "bindings" / "wit_world").is_dir()

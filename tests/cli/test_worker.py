@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 
@@ -40,6 +41,24 @@ def test_list(verb):
     lines = verb("worker", "list")[1].splitlines()
     assert ["NAME", "COMPONENT", "VERSION", "STATUS", "ENTRIES"] == lines[0].split()
     assert ["w", "script", "0", "idle", "15"] == lines[1].split()
+
+
+def test_a_list_of_some(verb, tmp_path):
+    """By component and status; a damaged worker is told, and does not hide the others."""
+    run(verb, "result = 1")
+    verb("run", str(guest("script")), "run", "raise KeyError('x')", "--worker", "f")
+    with sqlite3.connect(tmp_path / "data" / "durable.sqlite3") as connection:
+        connection.execute("UPDATE entry SET detail = '{' WHERE worker = 1 AND kind = 'create'")
+
+    def names(*arguments):
+        return [one["name"] for one in json.loads(verb("worker", "list", "--json", *arguments)[1])]
+
+    assert ["f", "w"] == names()
+    assert ["f"] == names("--status", "failed", "--status", "idle")
+    assert ["w"] == names("--status", "damaged")
+    assert [] == names("--component", "other")
+    assert "entry 1 of worker 'w' is damaged" in verb("worker", "list")[2]
+    assert "no workers that are asked for" in verb("worker", "list", "--component", "other")[2]
 
 
 def test_show_tells_the_error(verb):

@@ -129,7 +129,7 @@ def built(tmp_path_factory):
         path.write_text(text)
     support_tree(support)
     output = folder / "out" / "demo.wasm"
-    componentize(made, "wrapper", [generated, app, vendored, support], output, preload=preload)
+    componentize(made, "wrapper", [generated, app, vendored, support], output, preload=[preload] if preload else [])
     return SimpleNamespace(component=output, composed=made, app=app, folder=folder)
 
 

@@ -11,6 +11,7 @@ from tests.codegen.projects import write
 
 EVERYTHING = frozenset(function for functions in WORDS.values() for function in functions)
 ATOMIC = {"mark-begin-operation", "mark-end-operation"}
+REPEATING = {"get-oplog-index", "set-oplog-index", "get-retry-policy"}
 HOST = ["mark-begin-operation", "get-oplog-index", "get-workers", "trap"]
 
 
@@ -43,6 +44,16 @@ def module(folder, text):
         ("from durable_dsl import is_idempotent, retry_policy", {"get-idempotence-mode", "get-retry-policy"}),
         ("from durable_dsl import idempotent", {"get-idempotence-mode", "set-idempotence-mode"}),
         ("from durable_dsl import retry", {"get-retry-policy", "set-retry-policy"}),
+        ("from durable_dsl import TransactionFailed, operation, transaction\n@transaction\ndef f(): pass", set()),
+        ("from durable_dsl import transaction\n@transaction(retry=False)\ndef f(): pass", set()),
+        ("from durable_dsl import transaction\n@transaction(retry=True)\ndef f(): pass", REPEATING),
+        ("from durable_dsl import transaction as t\nwith t(retry=often): pass", REPEATING),
+        ("from durable_dsl import transaction\ntransaction(**options)", REPEATING),
+        (
+            "from functools import partial\nfrom durable_dsl import transaction\npartial(transaction, retry=True)",
+            REPEATING,
+        ),
+        ("connect(retry=True)", set()),
         ("import other\nother.atomic", set()),
         ('"""Uses durable_dsl, but only in words."""', set()),
     ],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST = "golem:api/host@0.2.0"
+COMPONENT_ID, WORKER = (1, 2), "recorded"
 
 
 def record(**fields: Any) -> Record:
@@ -32,8 +33,9 @@ class Trapped(Exception):
 class RecordingHost:
     """Calls exports of one component, each in a new instance, and keeps the host calls that it made."""
 
-    def __init__(self, component: Path) -> None:
+    def __init__(self, component: Path, host: str = HOST) -> None:
         self.engine, self.component = compiled(component)
+        self.host = host
 
     def call(self, interface: str, function: str, *arguments: Any) -> tuple[list[str], list[tuple[Any, ...]], Any]:
         """Names of the host calls, their arguments, and the result; Trapped takes the result's place."""
@@ -43,7 +45,7 @@ class RecordingHost:
         store.set_wasi(WasiConfig())
         linker = Linker(self.engine)
         linker.add_wasip2()
-        with linker.root() as root, root.add_instance(HOST) as host:
+        with linker.root() as root, root.add_instance(self.host) as host:
             for name, answer in answers().items():
 
                 def answered(_store: Any, *values: Any, name: str = name, answer: Any = answer) -> Any:
@@ -72,9 +74,24 @@ def answers() -> dict[str, Any]:
         "policy": record(max_attempts=3, min_delay=100_000_000, max_delay=1_000_000_000, multiplier=3.0),
     }
 
+    promises: dict[int, bytes | None] = {}
+
     def next_index(*_: Any) -> int:
         state["index"] += 1
         return state["index"]
+
+    def create_promise() -> Record:
+        index = next_index()
+        promises[index] = None
+        component = record(uuid=record(high_bits=COMPONENT_ID[0], low_bits=COMPONENT_ID[1]))
+        return record(worker_id=record(component_id=component, worker_name=WORKER), oplog_idx=index)
+
+    def complete_promise(promise: Any, data: bytes) -> bool:
+        index = vars(promise)["oplog-idx"]
+        pending = promises[index] is None
+        if pending:
+            promises[index] = bytes(data)
+        return pending
 
     return {
         "mark-begin-operation": next_index,
@@ -88,5 +105,9 @@ def answers() -> dict[str, Any]:
         "get-oplog-index": next_index,
         "set-oplog-index": lambda index: None,
         "oplog-commit": lambda replicas: None,
+        "create-promise": create_promise,
+        "await-promise": lambda promise: promises[vars(promise)["oplog-idx"]],
+        "poll-promise": lambda promise: promises[vars(promise)["oplog-idx"]],
+        "complete-promise": complete_promise,
         "generate-idempotency-key": lambda: record(high_bits=0x4000, low_bits=0x8000_0000_0000_0000),
     }

@@ -7,7 +7,8 @@ such cases are listed for the component alone.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,13 +91,19 @@ def host(tmp_path_factory):
     return RecordingHost(built_once(APP, tmp_path_factory))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scenarios():
     """The app as plain Python."""
-    spec = importlib.util.spec_from_file_location("scenarios", APP / "scenarios.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return plain("scenarios")
+
+
+def plain(name):
+    """A module of the app."""
+    sys.path.insert(0, str(APP))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(APP))
 
 
 def split(name):

@@ -10,6 +10,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ORDERS = EXAMPLES / "orders" / "orders.py"
 COUNTER = EXAMPLES / "counter" / "counter.py"
+BANK = EXAMPLES / "bank" / "bank.py"
 BY_HAND = EXAMPLES / "by_hand" / "by_hand.py"
 
 PAYMENTS = EXAMPLES / "payments" / "payments.py"
@@ -28,7 +29,19 @@ def counted(worker):
     worker.invoke("counting#[method]counter.increment", FIRST, 2)
 
 
+def opened(worker):
+    worker.invoke("open-account", "ann", {"cents": 10_00, "currency": "eur"})
+    worker.invoke("open-account", "bob", {"cents": 1_00, "currency": "eur"})
+    worker.invoke("[constructor]standing-order", "ann", "bob", {"cents": 4_00, "currency": "eur"})
+
+
+EUR = {"cents": 3_00, "currency": "eur"}
+STANDING = {"resource": "standing-order", "id": 0}
+
 CASES = {
+    "a payment without wit": (BANK, "transfer", ("ann", "bob", EUR), opened, 12),
+    "a refused payment without wit": (BANK, "transfer", ("bob", "ann", EUR), opened, 8),
+    "a resource without wit": (BANK, "[method]standing-order.execute", (STANDING,), opened, 8),
     "an order": (ORDERS, "desk#place", (TEA,), None, 20),
     "a refused order": (ORDERS, "desk#place", (TOO_MUCH,), None, 12),
     "a label": (ORDERS, "desk#ship", ("o-1",), placed, 20),

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from durable_dsl.testing import effect_server
 from tests.crash.programs import CALM
-from tests.crash.test_programs import SEEDS, bounded, exhaustive, same_but_for_counts
+from tests.crash.test_programs import EXAMPLES, SEEDS, bounded, exhaustive, same_but_for_counts
 from tests.crash.test_programs import warmed_up as programs_warmed_up
 from tests.engine.http_guest import http_program
 from tests.engine.programs import program
@@ -159,7 +159,7 @@ def test_regions_of_requests_keep_their_promises(recorded, program, seed):
 
 @pytest.mark.exhaustive
 @given(CALM, SEEDS)
-@settings(exhaustive, max_examples=100)
+@settings(exhaustive, max_examples=EXAMPLES // 3)
 def test_many_regions_of_requests_keep_their_promises(recorded, program, seed):
     """As above, with up to three crashes in a row."""
     served(recorded, program, sample=20, real=0.5, seed=seed, crashes=1 + seed % 3)

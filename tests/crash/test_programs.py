@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -13,7 +14,10 @@ from tests.crash.programs import CALM, PROGRAMS, assert_agrees
 #: The model says what result and effects are to be; the driver's own rules for them are off.
 JUDGED_BY_MODEL = {"same": lambda _expected, _actual: True, "expect": dict.fromkeys("abcde", (0, 1000))}
 SEEDS = st.integers(0, 2**32)
-exhaustive = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+#: Other programs each time, so that runs add up. With the rest of the suite they take some 25 minutes on two cores;
+#: DURABLE_DSL_EXAMPLES=1000 is for a night.
+EXAMPLES = int(os.environ.get("DURABLE_DSL_EXAMPLES", "120"))
+exhaustive = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 #: The same programs each time, and none made smaller: a failure says how to run its point alone.
 bounded = settings(exhaustive, max_examples=25, derandomize=True, phases=[Phase.explicit, Phase.generate])
 

@@ -1,4 +1,4 @@
-"""Where the guest's source made a call that ended it: shown where the call can answer an error."""
+"""Where the guest's source made a call that ended it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import sqlite3
 
 import pytest
 
+from durable_dsl.engine import guest_stack
 from durable_dsl.engine.errors import InvocationError
+from durable_dsl.engine.oplog.store import checksum
 from tests.engine.http_guest import http_program
 from tests.engine.http_server import serving
 from tests.engine.programs import opened, program, rewritten, worker
+from tests.engine.test_worker_steering import SECOND, ledger
+from tests.guests import guest
 
 ONCE = """
 def charge():
@@ -69,11 +73,63 @@ def test_a_divergence_names_the_line_that_attempts_it(tmp_path, server):
         assert length == one.oplog_index
 
 
-def test_a_call_that_has_no_error_to_answer_is_told_without_a_line(tmp_path):
-    """The message stays as it is."""
+def test_a_call_that_has_no_error_to_answer_names_its_line(tmp_path):
+    """It is read out of the guest's memory."""
     with opened(tmp_path) as engine:
         worker(engine).invoke("run", "time.time()")
-    rewritten(engine.store.path, json.dumps([program("time.monotonic()")]))
-    with opened(tmp_path) as engine, pytest.raises(InvocationError, match="attempted") as raised:
-        worker(engine).invoke("run", "result = 1")
-    assert "called at" not in raised.value.message
+    rewritten(engine.store.path, json.dumps([program("""
+        def look():
+            return (
+                time.monotonic(),
+            )
+        result = [look() for _ in range(2)]
+    """)]))  # fmt: skip
+    with opened(tmp_path) as engine:
+        with pytest.raises(InvocationError, match=r"attempted monotonic_clock::now; called at script\.py:4 \(look\)"):
+            worker(engine).invoke("run", "result = 1")
+
+
+def test_a_worker_that_starts_from_a_snapshot_names_its_line(tmp_path):
+    """The snapshot is loaded by the instance that is looked into."""
+    with opened(tmp_path) as engine:
+        one = ledger(engine)
+        one.invoke("add", 5)
+        one.update(engine.load(guest("ledger", edit=SECOND)), snapshot=True)
+        one.invoke("add", 2)
+    with sqlite3.connect(engine.store.path) as connection:
+        (index,) = connection.execute("SELECT max(idx) FROM entry WHERE function LIKE '%idempotency%'").fetchone()
+        row = ("no-op", None, None, None, None, None)
+        connection.execute(
+            "UPDATE entry SET kind = ?, function = ?, request = ?, response = ?, key = ?, detail = ?, crc = ?"
+            " WHERE idx = ?",
+            (*row, checksum(*row), index),
+        )
+    with opened(tmp_path) as engine:
+        with pytest.raises(InvocationError, match=r"recorded no-op, attempted .*; called at app\.py:14 \(add\)"):
+            engine.worker("l").invoke("entries")
+
+
+def test_lines_are_found_in_the_table_of_a_code_object():
+    """For each instruction the line that Python itself says."""
+    for function in (diagnosed, json.JSONDecoder.raw_decode, opened, program):
+        code = function.__code__
+        for unit, position in enumerate(code.co_positions()):
+            assert position[0] == guest_stack.line_of(code.co_linetable, code.co_firstlineno, unit)
+
+
+def diagnosed(numbers):
+    try:
+        return [
+            number
+            for number in numbers
+            if number
+        ]  # fmt: skip
+    except ValueError:
+        raise RuntimeError(
+            numbers,
+        ) from None
+
+
+def test_a_memory_without_python_has_no_frames():
+    """So it is for guests in other languages."""
+    assert [] == guest_stack.frames(1)

@@ -75,13 +75,13 @@ def test_objects(engine):
         left = box.list_objects().read_stream_object_names(10)
         box.clear()
         result = (
-            (info.name, info.container, info.size, info.created_at), parts, left, box.has_object("a"),
+            (info.name, info.container, info.size, info.created_at // 1000), parts, left, box.has_object("a"),
             reason(box.object_info, "a"), reason(box.get_data, "a", 0, 1),
         )
     """
     gone = "\"there is no object 'a' in container 'box'\""
     assert (
-        f"(('a', 'box', 10, {START}), (b'0123456789', b'234', b'89', b''), (['a'], True), False, {gone}, {gone})"
+        f"(('a', 'box', 10, {START // 1000}), (b'0123456789', b'234', b'89', b''), (['a'], True), False, {gone}, {gone})"
     ) == run(engine, text)
 
 

@@ -121,10 +121,11 @@ def test_nan_is_a_text():
         (t.BYTES, b"as it is", b"as it is"),
         (F64, 3, 3.0),
         (t.Own(CART), GuestResource("cart", 3), GuestResource("cart", 3)),
+        (t.ListOf(t.Tuple((STRING, F64))), {"a": 1, "b": 2.5}, [["a", 1.0], ["b", 2.5]]),
     ],
 )
 def test_what_else_is_taken(kind, given_form, value):
-    """Snake case, numbers for bytes, null for no payload, Python's own values."""
+    """Snake case, numbers for bytes, null for no payload, an object for pairs, Python's own values."""
     assert value == from_json(given_form, kind, "v")
 
 

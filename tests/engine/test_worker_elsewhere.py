@@ -10,6 +10,7 @@ import pytest
 from durable_dsl.engine import watcher
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, LeaseError
+from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.signals import Interrupt
 from tests.engine.programs import ROOT, command, opened, worker
 from tests.guests import guest
@@ -69,6 +70,30 @@ def test_an_invocation_that_runs_there_is_joined(tmp_path, elsewhere):
         one = worker(engine)
         assert "there" == one.invoke("run", "result = 'here'", idempotency_key="k")
         assert 1 == sum(record.kind == "exported-function-invoked" for record in one.oplog())
+
+
+def test_an_invocation_of_which_nothing_is_on_disk_is_joined(tmp_path, elsewhere):
+    """Whoever asks for the worker makes it known."""
+    elsewhere("result = f'there {sum(range(3 * 10**7))}'")
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = worker(engine)
+        assert not one.accepted("k")
+        assert one.invoke("run", "result = 'here'", idempotency_key="k").startswith("there")
+        assert 1 == sum(record.kind == "exported-function-invoked" for record in one.oplog())
+
+
+def test_an_invocation_that_waits_for_a_replay_is_joined(tmp_path):
+    """It has not begun, and has no place in the queue: it gets one when another process asks."""
+    with opened(tmp_path) as engine, opened(tmp_path) as other:
+        one = worker(engine)
+        with one.turn():
+            one._jobs["k"] = job = Invocation(one._build().resolve("run"), ["result = 1"], '["result = 1"]', "k")
+            assert not worker(other).accepted("k")
+            with pytest.raises(LeaseError):
+                worker(other).start("run", "result = 1", idempotency_key="k")
+            assert one.make_known()
+            assert worker(other).accepted("k")
+            assert job.queued
 
 
 def test_an_invocation_that_dies_there_is_continued_here(tmp_path, elsewhere):

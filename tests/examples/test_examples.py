@@ -33,7 +33,7 @@ def kinds(of_worker):
     return [record.kind for record in of_worker.oplog()]
 
 
-@pytest.mark.parametrize("name", ["orders", "counter", "payments"])
+@pytest.mark.parametrize("name", ["orders", "counter", "payments", "bank", "trip"])
 def test_plain_python_tests_of_the_example_pass(name, tmp_path):
     """As a user runs them: bindings first, then pytest in the example's folder."""
     bindings = tmp_path / "bindings"
@@ -82,6 +82,24 @@ def test_orders_have_the_regions_of_their_marks(engine):
         "end-remote-write",
         "exported-function-completed",
     ] == regions
+
+
+def test_a_bank_without_wit(engine):
+    """Its world is its type hints; outcomes are its own exceptions, also in an object that lives in the worker."""
+    bank = worker(engine, "bank")
+    for name, cents in (("ann", 10_00), ("bob", 1_00)):
+        bank.invoke("open-account", name, {"cents": cents, "currency": "eur"})
+    order = bank.invoke("[constructor]standing-order", "ann", "bob", {"cents": 6_00, "currency": "eur"})
+    receipt = {"number": 1, "left": {"cents": 4_00, "currency": "eur"}}
+    missing = {"overdrawn": {"missing": {"cents": 2_00, "currency": "eur"}}}
+
+    assert {"ok": receipt} == bank.invoke("[method]standing-order.execute", order)
+    assert {"err": missing} == bank.invoke("[method]standing-order.execute", order)
+    assert [receipt] == bank.invoke("[method]standing-order.history", order)
+    assert [{"moved": {"to": "bob", "amount": {"cents": 6_00, "currency": "eur"}}}] == bank.invoke(
+        "statement", "ann", 1
+    )
+    assert {"err": {"name": "eve"}} == bank.invoke("balance", "eve")
 
 
 def test_counters_live_in_their_worker(engine):

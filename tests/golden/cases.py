@@ -17,8 +17,56 @@ ENTER_ALL = [READ_POLICY, SET_POLICY, READ_LEVEL, SET_LEVEL, BEGIN, READ_MODE, S
 LEAVE_ALL = [SET_MODE, END, SET_LEVEL, SET_POLICY, COMMIT]
 LINE = "__import__('wit_world.exports.orders', fromlist=['Line']).Line('tea', 2)"
 
+INFERRED_LINE = "api.Line('tea', 2)"
+INFERRED_ORDER = (
+    f"api.Order('o-1', [{INFERRED_LINE}], api.Speed.VERY_FAST, api.Extras.GIFT, None, [('tea', 1.5)], ('', False))"
+)
+
 #: Case → (expression, outcome, host calls).
 CALLS = {
+    "inferred": [
+        (
+            f"Api().place({INFERRED_ORDER}, api.Payment_Cash()).items[0].speed",
+            "<Speed.VERY_FAST: 1>",
+            [READ_POLICY, SET_POLICY, *REGION, SET_POLICY, COMMIT],
+        ),
+        (
+            f"Api().place({INFERRED_ORDER}, api.Payment_Card(api.Card('0')))",
+            "Err(value=CardDeclined(card='0', reason='no money'))",
+            [READ_POLICY, SET_POLICY, *REGION, SET_POLICY, COMMIT],
+        ),
+        (
+            f"Api().place({INFERRED_ORDER.replace(INFERRED_LINE, '')}, api.Payment_Cash())",
+            "LookupError('no lines')",
+            [READ_POLICY, SET_POLICY, BEGIN],
+        ),
+        ("Api().refuse('no')", "None", []),
+        ("Api().refuse('empty')", "Err(value=EmptyOrCardDeclinedOrClosed_Empty())", []),
+        ("Api().refuse('closed')", "Err(value=EmptyOrCardDeclinedOrClosed_Closed(value='until tomorrow'))", []),
+        ("Api().refuse('other')", "KeyError('other')", []),
+        (
+            "Api().paid_by([api.Payment_Cash(), api.Payment_Card(api.Card('1'))])",
+            "Payment_Card(value=Card(number='1'))",
+            [],
+        ),
+        ("Api().wrong(255)", "255", []),
+        (
+            "Api().wrong(256)",
+            "OverflowError('the result of a_small_number is 256, which does not fit u8 (0 to 255)')",
+            [],
+        ),
+        ("Api().text_of([104, 105])", "'hi'", []),
+        (
+            "Api().count([('a', [api.Line('tea', 2)]), ('b', [])])",
+            "[('a', (1, Line(sku='tea', quantity=2))), ('b', (0, None))]",
+            [],
+        ),
+        ("Cart('ann', 3).add(api.Line('tea', 1))", "1", REGION),
+        ("Cart('ann', 3).add(api.Line('tea', 0))", "Err(value=None)", REGION),
+        ("[each.held.owner for each in Cart.of(['a', 'b'])]", "['a', 'b']", []),
+        ("Cart.count(Cart.of(['a', 'b']))", "0", []),
+        ("Api().merge(*Cart.of(['a', 'b']))", "None", []),
+    ],
     "functions": [
         (f"Orders().place(orders.Order('o-1', [{LINE}], None))", "'o-1'", ENTER_ALL + LEAVE_ALL),
         ("Orders().place(orders.Order('o-2', [], None))", "Err(value=Refusal_Empty())", ENTER_ALL + LEAVE_ALL),
@@ -51,6 +99,18 @@ CALLS = {
         ("Carts().status()", "'carts'", []),
         ("Stock().status()", "'stock'", REGION),
         ("Orders().place('four')", "4", []),
+    ],
+    "snapshots": [
+        ("WitWorld().add('a')", "1", REGION),
+        ("SaveSnapshot().save()", "b'[\"a\"]'", []),
+        ('LoadSnapshot().load(b\'["b", "c"]\')', "None", []),
+        ("WitWorld().add('d')", "3", REGION),
+        (
+            "LoadSnapshot().load(b'[1]')",
+            "Err(value='the snapshot is not list[str]: [0]: expected a text, got 1')",
+            [],
+        ),
+        ("LoadSnapshot().load(b'[]')", "Err(value='ValueError: nothing to load (entries.py:25)')", []),
     ],
     "world": [
         ("WitWorld().greet('you', 2)", "'hello you hello you'", []),

@@ -18,7 +18,18 @@ from tests.golden.test_wrappers import APPS
 
 #: Built in every run; the others when all are.
 ALWAYS = ["asynchronous", "package"]
-OTHERS = ["classes", "functions", "leaving", "names", "py_example", "shapes", "shared", "world"]
+OTHERS = [
+    "classes",
+    "functions",
+    "inferred",
+    "leaving",
+    "names",
+    "py_example",
+    "shapes",
+    "shared",
+    "snapshots",
+    "world",
+]
 
 
 def simple_calls(case, exports):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 from durable_dsl import (
     Err,
     PersistenceLevel,
+    Promise,
     RetryPolicy,
+    TransactionFailed,
+    TransactionStep,
     atomic,
     commit,
+    create_promise,
     export,
     idempotency_key,
     idempotent,
     is_idempotent,
+    load_snapshot,
     non_idempotent,
+    operation,
     oplog_commit,
     oplog_index,
     persist,
@@ -24,7 +30,12 @@ from durable_dsl import (
     retry,
     retry_policy,
     rewind,
+    save_snapshot,
+    transaction,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 
 @export
@@ -108,3 +119,122 @@ commit(replicas="all")  # wrong
 non_idempotent(True)  # wrong
 export(raises=3)  # wrong
 assert_type(Err("x"), Err[str])
+
+
+def undo_charge(receipt: str, order: str, cents: int) -> None:
+    pass
+
+
+@operation(compensate=undo_charge)
+def charge(order: str, cents: int) -> str:
+    return order
+
+
+async def undo_reserve(number: int, sku: str) -> None:
+    pass
+
+
+@operation(compensate=undo_reserve)
+async def reserve(sku: str) -> int:
+    return len(sku)
+
+
+def undo_plain(number: int, sku: str) -> None:
+    pass
+
+
+@operation(compensate=undo_plain)
+async def reserve_too(sku: str) -> int:
+    return len(sku)
+
+
+class Trip:
+    def cancel(self, booking: str, city: str) -> None:
+        pass
+
+    @operation(compensate=cancel)
+    def book(self, city: str) -> str:
+        return city
+
+    @transaction
+    def all(self, city: str) -> int:
+        return len(self.book(city))
+
+
+@export
+@transaction(retry=True)
+def buy(order: str) -> str:
+    with transaction, transaction():
+        return charge(order, 5)
+
+
+@transaction
+async def buy_async(sku: str) -> int:
+    async with transaction:
+        return await reserve(sku)
+
+
+@operation(compensate=undo_charge)  # wrong
+def charge_less(order: str) -> str:
+    return order
+
+
+def undo_receipt(receipt: bytes, order: str, cents: int) -> None:
+    pass
+
+
+@operation(compensate=undo_receipt)  # wrong
+def charge_other(order: str, cents: int) -> int:
+    return cents
+
+
+@operation  # wrong
+def charge_without(order: str) -> str:
+    return order
+
+
+assert_type(charge("o", 1), str)
+assert_type(Trip().book("Rome"), str)
+assert_type(Trip().all("Rome"), int)
+assert_type(buy("o"), str)
+booked: Callable[[str], Coroutine[Any, Any, int]] = reserve
+booked = reserve_too
+booked = buy_async
+
+
+def told(failed: TransactionFailed) -> tuple[TransactionStep, ...]:
+    return failed.not_undone
+
+
+@dataclass
+class Decision:
+    approved: bool
+
+
+@save_snapshot
+def save() -> list[str]:
+    return []
+
+
+@load_snapshot
+def load(data: list[str]) -> None:
+    pass
+
+
+async def decided(promise: Promise[Decision]) -> bool:
+    assert_type(await promise, Decision)
+    return (await promise.wait_async(timeout="1d")).approved
+
+
+assert_type(create_promise(), Promise[bytes])
+assert_type(create_promise(Decision), Promise[Decision])
+assert_type(create_promise(list[int]).wait(), list[int])
+assert_type(Promise.from_id("x", Decision).wait(timeout=timedelta(hours=1)), Decision)
+assert_type(Promise.from_id("x"), Promise[bytes])
+assert_type(create_promise(Decision).complete(Decision(approved=True)), bool)
+assert_type(save(), list[str])
+create_promise(Decision).complete({"approved": True})  # wrong
+create_promise(Decision).wait(timeout=[1])  # wrong
+create_promise(str).id = "x"  # wrong
+save_snapshot(3)  # wrong
+load([1])  # wrong

@@ -42,8 +42,9 @@ def monotonic_resolution(_host: Host) -> int:
     return 1
 
 
-def _timer_from(_host: Host, start: int, duration: int) -> Timer:
-    return Timer(start + duration)
+def _timer_from(host: Host, start: int, duration: int) -> Timer:
+    looked_at, host.looked_at = host.looked_at, []
+    return Timer(start + duration, looked_at)
 
 
 @monotonic_clock.durable("subscribe-duration", READ_LOCAL, "monotonic_clock::now", finish=_timer_from, commit=True)

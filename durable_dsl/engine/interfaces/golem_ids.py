@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.catalogue import WorkerRow, component_id_of
+from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.signals import Failure
 
 if TYPE_CHECKING:
+    from durable_dsl.engine.catalogue import WorkerRow
     from durable_dsl.engine.host import Host
 
 _LOW = (1 << 64) - 1

@@ -89,7 +89,21 @@ def await_promise(host: Host, promise: Id) -> bytes:
         host.wait(host.clock.now() + _LOOKS_AGAIN, outside=True)
 
 
-@golem_host.durable("poll-promise", READ_REMOTE, "golem_poll_promise", request=_index)
+def _note_look(host: Host, value: bytes | None, promise: Id) -> bytes | None:
+    """A guest that finds a promise pending sleeps and looks again: the completion will end that sleep."""
+    if value is None:
+        host.looked_at.append(lambda: _came(host, promise))
+    return value
+
+
+def _came(host: Host, promise: Id) -> bool:
+    try:
+        return _value(host, *_owner(host, promise), promise["oplog-idx"]) is not None
+    except Failure:  # the promise is gone: the guest's next look says so
+        return True
+
+
+@golem_host.durable("poll-promise", READ_REMOTE, "golem_poll_promise", request=_index, finish=_note_look)
 def poll_promise(host: Host, promise: Id) -> bytes | None:
     return _value(host, *_owner(host, promise), promise["oplog-idx"])
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine import filters, steering
-from durable_dsl.engine.catalogue import component_id_of
 from durable_dsl.engine.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
 from durable_dsl.engine.errors import EngineError
 from durable_dsl.engine.interfaces.golem_host import golem_host

@@ -11,12 +11,15 @@ again.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.durability import READ_LOCAL, durable
 from durable_dsl.engine.host import PERSIST_NOTHING, Host
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.signals import Failure, Sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 SUSPEND_THRESHOLD = 10_000_000_000
 COMMIT_THRESHOLD = 1_000_000_000
@@ -39,13 +42,18 @@ class Pollable:
 
 
 class Timer(Pollable):
-    """Ready from a time on."""
+    """Ready from a time on; a pause between two looks at promises also when one of them is completed."""
 
-    def __init__(self, deadline: int) -> None:
-        self.deadline = deadline
+    def __init__(self, deadline: int, looked_at: Sequence[Callable[[], bool]] = ()) -> None:
+        self.deadline: int = deadline
+        self.looked_at = looked_at
 
     def ready(self, host: Host) -> bool:
-        return self.deadline is not None and host.clock.now() >= self.deadline
+        return host.clock.now() >= self.deadline or (bool(self.looked_at) and self.sooner())
+
+    def sooner(self) -> bool:
+        """Whether it has become ready before its time."""
+        return any(came() for came in self.looked_at)
 
 
 def wait_for(host: Host, pollables: list[Pollable]) -> list[int]:
@@ -60,16 +68,16 @@ def wait_for(host: Host, pollables: list[Pollable]) -> list[int]:
         deadlines = [pollable.deadline for pollable in pollables if pollable.deadline is not None]
         until = min(deadlines) if deadlines else None
         if until is not None and len(deadlines) == len(pollables):
-            _before_sleeping(host, until)
+            _before_sleeping(host, until, [each for each in pollables if isinstance(each, Timer) and each.looked_at])
         host.wait(until, since=changes, outside=any(pollable.outside for pollable in pollables))
 
 
-def _before_sleeping(host: Host, until: int) -> None:
+def _before_sleeping(host: Host, until: int, looking: list[Timer]) -> None:
     """There is nothing to wait for but time."""
     left = until - host.clock.now()
     stays = host.regions or host.begins or host.level == PERSIST_NOTHING
     if left >= SUSPEND_THRESHOLD and not stays:
-        raise Sleep(until)
+        raise Sleep(until, (lambda: any(timer.sooner() for timer in looking)) if looking else None)
     if left >= COMMIT_THRESHOLD:
         host.log.commit()
 

@@ -74,7 +74,7 @@ def new_rpc_by_id(_host: Host, worker: dict[str, Any]) -> WasmRpc:
 
 
 def _new_key(host: Host, name: str) -> str:
-    return str(derived_key(host.invocation_key, name))
+    return derived_key(host.invocation_key, name)
 
 
 _key = durable(_new_key, f"{_NAME}::invoke-and-await idempotency key", READ_LOCAL, request=lambda _name: None)

@@ -65,11 +65,16 @@ class Cursor:
             self._fill()
         return value
 
-    def take(self, kind: str) -> ReplayRow:
-        """Consume the next entry, which must be of this kind."""
+    def take(self, kind: str, compare: Callable[[ReplayRow], None] | None = None) -> ReplayRow:
+        """Consume the next entry, which must be of this kind.
+
+        `compare` raises where it does not fit otherwise: before anything is consumed, so before going live.
+        """
         row = self._rows[self._at]
         if row[2] != kind:
             raise Divergence(row[0], describe(row), kind)
+        if compare is not None:
+            compare(row)
         self.index = row[0]
         self._at += 1
         if self._at == len(self._rows):

@@ -74,6 +74,9 @@ class ExportedFunctionInvoked(Entry):
     request: str
     key: str
 
+    def row(self) -> Row:
+        return (self.kind, self.function, None, self.request, None, None, self.key, None)
+
 
 @dataclass(frozen=True, slots=True)
 class ExportedFunctionCompleted(Entry):
@@ -82,6 +85,9 @@ class ExportedFunctionCompleted(Entry):
     kind: ClassVar[str] = "exported-function-completed"
     progress: ClassVar[bool] = True
     response: str
+
+    def row(self) -> Row:
+        return (self.kind, None, None, None, self.response, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from zlib import crc32
 from durable_dsl.engine.errors import DamagedError, StoreError
 from durable_dsl.engine.oplog import schema
 from durable_dsl.engine.oplog.entries import Damaged, Entry, Record, entry_of
-from durable_dsl.engine.oplog.writer import Writer
+from durable_dsl.engine.oplog.writer import OneStatement, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -129,24 +129,27 @@ class Store:
 
     def transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction, and return once its effect is on disk."""
-        with self._explained():
+        try:
             return self.writer.run(work)
+        except sqlite3.Error as error:
+            raise StoreError(str(self.path), _explanation(error, self.path)) from error
 
     def writes(self, worker: int, entries: Iterable[tuple[int, int, Entry]]) -> Callable[[sqlite3.Connection], None]:
         """The work of adding entries (index, time, entry) to the log of `worker`; prepared outside the transaction."""
         rows = []
-        payloads = []
+        payloads: list[tuple[int, str, str]] = []
         for index, time, entry in entries:
             kind, function, type_, request, response, begin, key, detail = entry.row()
-            texts = [request, response, detail]
-            for position, text in enumerate(texts):
-                if text is not None and len(text) > INLINE_LIMIT:
-                    digest = _hash(text)
-                    payloads.append((worker, digest, text))
-                    texts[position] = f"@{digest}"
-            request, response, detail = texts
+            if request is not None and len(request) > INLINE_LIMIT:
+                request = _apart(worker, request, payloads)
+            if response is not None and len(response) > INLINE_LIMIT:
+                response = _apart(worker, response, payloads)
+            if detail is not None and len(detail) > INLINE_LIMIT:
+                detail = _apart(worker, detail, payloads)
             crc = checksum(kind, function, request, response, key, detail)
             rows.append((worker, index, time, kind, function, type_, request, response, begin, key, detail, crc))
+        if len(rows) == 1 and not payloads:
+            return OneStatement(_INSERT, rows[0])
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(_INSERT, rows)
@@ -181,6 +184,13 @@ def checksum(
     return crc32(texts.encode("utf-8", "surrogatepass"))
 
 
+def _apart(worker: int, text: str, payloads: list[tuple[int, str, str]]) -> str:
+    """Put a long text among the payloads; what stands for it in the entry's row."""
+    digest = _hash(text)
+    payloads.append((worker, digest, text))
+    return f"@{digest}"
+
+
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -194,9 +204,12 @@ def _explanation(error: sqlite3.Error, path: Path) -> str:
     if "disk I/O error" in text:
         return "the disk cannot be read or written (disk I/O error); what was committed is whole"
     if "readonly" in text or "unable to open" in text:
-        where = path if path.exists() else path.parent
-        allowed = os.access(where, os.W_OK)
-        return f"cannot write to {where}" + ("" if allowed else ": permission denied")
+        refused = next(
+            (where for where in (path, path.parent) if where.exists() and not os.access(where, os.W_OK)), None
+        )
+        if refused == path.parent:
+            return "cannot write to its directory, where SQLite keeps the log of the file: permission denied"
+        return "cannot write to it" + ("" if refused is None else ": permission denied")
     if "not a database" in text or "malformed" in text:
         return f"the file is damaged ({text}); `sqlite3 {path} .recover` may save what is readable"
     return text

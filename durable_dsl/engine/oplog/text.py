@@ -26,7 +26,17 @@ def _untag(members: dict[str, Any]) -> Any:
     return members
 
 
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_default).encode
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_default)
+_text = json.encoder.encode_basestring
+
+
+def encode(value: Any) -> str:
+    """A value as text. Most are a text or nothing, and every one is on the way of a commit."""
+    if value is None:
+        return "null"
+    return _text(value) if type(value) is str else _encoder.encode(value)
+
+
 _plain = json.JSONDecoder().decode
 _tagged = json.JSONDecoder(object_hook=_untag).decode
 

@@ -1,8 +1,8 @@
 """One writer per database file: what several workers commit at the same time shares one flush.
 
-A thread that wants something written puts it in the queue. If nobody is writing it becomes the writer, in its own
-thread, for everything that is queued; so a lone worker never hands over and never waits. Whoever finds the writer busy
-waits; when the transaction is done, the first one in the queue writes all that has gathered.
+A thread that wants something written writes it itself if nobody is writing; so a lone worker never hands over and
+never waits. Whoever finds the writer busy puts its work in the queue and waits; when the transaction is done, the first
+one in the queue writes all that has gathered, in its own thread.
 
 With several workers the group would split into two that take turns, each waiting for the other's flush. So a writer
 gives the companions of the last flush a moment to come back, a fraction of what a flush costs; not where there were
@@ -13,15 +13,28 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
 _SHARE = 0.6  # how much of the last flush's duration a writer waits for companions
 _LEAST, _MOST = 50e-6, 5e-3
+
+
+class OneStatement:
+    """Work that is one statement: alone, it needs no transaction around it, for SQLite makes one of it."""
+
+    __slots__ = ("row", "statement")
+
+    def __init__(self, statement: str, row: Sequence[Any]) -> None:
+        self.statement = statement
+        self.row = row
+
+    def __call__(self, connection: sqlite3.Connection) -> None:
+        connection.execute(self.statement, self.row)
 
 
 class _Ticket:
@@ -43,6 +56,7 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._cursor = connection.cursor()
         self._mutex = threading.Lock()
         self._arrived = threading.Condition(self._mutex)
         self._queue: list[_Ticket] = []
@@ -56,6 +70,31 @@ class Writer:
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction, alone or with others; what it raises, and only that, is raised here."""
+        with self._mutex:
+            alone = not self._busy and self._expected <= 1
+            if alone:
+                self._busy = True
+        return self._write_alone(work) if alone else self._share(work)
+
+    def _write_alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Write the caller's own work, and pass the role on to whoever came meanwhile."""
+        started = time.perf_counter()
+        try:
+            if self.before_commit is None and isinstance(work, OneStatement):
+                self._cursor.execute(work.statement, work.row)
+                return cast("T", None)
+            return self._attempt_alone(work)
+        finally:
+            self._flush_seconds = time.perf_counter() - started
+            with self._mutex:
+                self._expected = 1 + len(self._queue)
+                following = self._queue[0] if self._queue else None
+                self._busy = following is not None
+            if following is not None:
+                following.turn.release()
+
+    def _share(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Put the work into the queue, and see it written with what else is there."""
         ticket = _Ticket(work)
         with self._mutex:
             self._queue.append(ticket)
@@ -126,11 +165,17 @@ class Writer:
                     ticket.error = own
 
     def _attempt(self, group: list[_Ticket]) -> None:
+        def all_of_it(connection: sqlite3.Connection) -> None:
+            for ticket in group:
+                ticket.result = ticket.work(connection)
+
+        self._attempt_alone(all_of_it)
+
+    def _attempt_alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            for ticket in group:
-                ticket.result = ticket.work(self._connection)
+            result = work(self._connection)
             if self.before_commit is not None:
                 self.before_commit()
             execute("COMMIT")
@@ -138,3 +183,4 @@ class Writer:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
+        return result

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 
+import sagas
+
 from durable_dsl import (
     Err,
     atomic,
@@ -22,6 +24,8 @@ from durable_dsl import (
     retry_policy,
     rewind,
 )
+
+__all__ = ["sagas"]
 
 
 def leave(outcome: str) -> int:

@@ -10,6 +10,11 @@
     ["again", label, k, steps]  the steps, then a remote write; after its first k times back to before the steps
     ["commit"]                  the oplog on disk
     ["refuse", text]            the domain error
+    ["saga", again, steps]      a transaction, and with `again` one that repeats
+    ["step", label, how]        an operation: a remote write, undone by one of `undo-` and the label. `how`: "" or
+                                "no" (it fails before the write), "stuck" (its undo does), "flaky" (it fails after
+                                the first write), "region" (it and its undo are atomic), "once" (sent at most once)
+    ["settle", steps]           TransactionFailed is caught, and what is left to undo is told
 
 The result lists what the steps were answered, but for those in a persist-nothing zone, which may differ each time.
 """
@@ -22,15 +27,18 @@ from wit_world.imports import recorder
 
 from durable_dsl import (
     Err,
+    TransactionFailed,
     atomic,
     http,
     idempotent,
     non_idempotent,
+    operation,
     oplog_commit,
     oplog_index,
     persist,
     retry,
     rewind,
+    transaction,
 )
 
 
@@ -118,7 +126,59 @@ def refuse(_seen, text):
     raise Err(text)
 
 
+def undo_step(_count, label, how):
+    if how == "stuck":
+        raise Flaky(label)
+    recorder.write(f"undo-{label}")
+
+
+@operation(compensate=undo_step)
+def step(label, how):
+    if how == "no":
+        raise Flaky(label)
+    count = recorder.write(label)
+    if how == "flaky" and count == 1:
+        raise Flaky(label)
+    return count
+
+
+@operation(compensate=atomic(lambda count, label: undo_step(count, label, "")))
+@atomic
+def region_step(label):
+    return step.__wrapped__(label, "")
+
+
+def run_step(seen, label, how):
+    if how == "region":
+        region_step(label)
+    elif how == "once":
+        with non_idempotent:
+            step(label, how)
+    else:
+        step(label, how)
+    seen.append(label)
+
+
+def saga(seen, again, body):
+    def inner():
+        done = []
+        steps(body, done)
+        seen.extend(done)
+
+    transaction(retry=again)(inner)()
+
+
+def settle(seen, body):
+    try:
+        steps(body, seen)
+    except TransactionFailed as failed:
+        seen.append("left:" + ",".join(each.arguments[0] for each in failed.not_undone))
+
+
 WORDS = {
+    "saga": saga,
+    "step": run_step,
+    "settle": settle,
     "write": write,
     "read": read,
     "post": post,

@@ -10,6 +10,7 @@ Do not edit: the next build writes it anew.
 
 from __future__ import annotations
 
+import durable_dsl.binding.sleeping  # noqa: F401 - before the app: time.sleep in a region is done in pieces
 from inspect import iscoroutine
 
 import waiting as app

@@ -1,0 +1,48 @@
+"""HTTP libraries that an app brings with it, or that Python has: what puts them on the host's HTTP in the guest.
+
+Nothing of them is changed. A generated module, imported before anything of the app, tells each library that the app
+can reach where its requests go: http.client its sockets, urllib3 its connections, httpx its transports. All of them
+import `ssl`, which the guest's Python does not have: a stand-in takes its place wherever it is imported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from durable_codegen.modules import Module
+
+__all__ = ["GENERATED", "HTTP_LIBRARIES", "imported_modules", "libraries_in_use", "supplied"]
+
+#: The module that is imported before the app.
+GENERATED: Final = "durable_libraries"
+
+#: What an app can reach that makes requests. All but httpx stand on http.client.
+HTTP_LIBRARIES: Final = frozenset(
+    {"http.client", "urllib.request", "urllib.robotparser", "xmlrpc.client", "httpx", "requests", "urllib3"}
+)
+_VENDORED: Final = ("urllib3", "requests", "httpx")
+
+
+def imported_modules(modules: Mapping[str, Module]) -> frozenset[str]:
+    """The names of all that the modules import, and of the modules themselves."""
+    names = {name for module in modules.values() for each in module.imports for name in each.candidates}
+    return frozenset(names | modules.keys())
+
+
+def supplied(modules: Mapping[str, Module]) -> frozenset[str]:
+    """The modules of the standard library that a stand-in takes the place of."""
+    return frozenset({"ssl"}) & imported_modules(modules)
+
+
+def libraries_in_use(modules: Mapping[str, Module]) -> tuple[str, ...] | None:
+    """The libraries that the generated module sees to, None if it is not needed.
+
+    `modules` are those that the app can reach, its own and its packages'. Empty where `ssl` alone is imported.
+    """
+    imported = imported_modules(modules)
+    if imported & HTTP_LIBRARIES:
+        return ("http.client", *(name for name in _VENDORED if name in modules))
+    return () if "ssl" in imported else None

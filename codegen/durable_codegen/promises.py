@@ -1,0 +1,68 @@
+"""What waiting for promises asks of the host: `await-promise` alone stops everything until the promise is completed.
+
+With a time-out, or beside other tasks, a promise has to be looked at without waiting, which not every target can do.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+from durable_codegen.faults import Fault
+from durable_codegen.trim import host_functions
+from durable_codegen.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from durable_codegen.modules import Module
+    from durable_codegen.targets import Target
+
+__all__ = ["LOOKING", "PROMISES", "looks_at_promises", "promise_faults"]
+
+#: The words that make promises.
+PROMISES: Final = frozenset({"create_promise", "Promise"})
+#: What waiting with a time-out calls, beside what waiting calls.
+LOOKING: Final = frozenset({"poll-promise"})
+
+
+def looks_at_promises(modules: Iterable[Module]) -> bool:
+    """Whether a promise may be waited for with a time-out or in a coroutine; what cannot be told counts."""
+    return any(
+        isinstance(node, ast.Await) or (isinstance(node, ast.Attribute) and node.attr == "wait_async") or _timed(node)
+        for module in modules
+        for node in ast.walk(module.tree)
+    )
+
+
+def promise_faults(modules: Iterable[Module], version: str, target: Target) -> Iterator[Fault]:
+    """Time-outs on promises for a host that can only wait for them."""
+    if "poll-promise" in host_functions(version):
+        return
+    hint = "build with --target golem-1.1, or wait without a time-out"
+    if version != target.version and target.later:
+        hint = f"import golem:api/host@{max(target.later.values())} in the world, or wait without a time-out"
+    for module in modules:
+        usage = Usage(module)
+        if module.root.kind != "app" or usage.is_vague or not usage.words() & PROMISES:
+            continue
+        for node in ast.walk(module.tree):
+            if _timed(node) and not usage.is_of_a_module(node.func):
+                yield Fault(
+                    "DSL713",
+                    f"the host of {target.name} cannot wait for a promise with a time-out: it has only await-promise, "
+                    "which waits until the promise is completed",
+                    module.file,
+                    node.lineno,
+                    hint=hint,
+                )
+
+
+def _timed(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether this may be a call of `Promise.wait` or `wait_async` with a time-out."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    if node.func.attr not in {"wait", "wait_async"}:
+        return False
+    given = [*node.args, *(keyword.value for keyword in node.keywords)]
+    return any(not (isinstance(each, ast.Constant) and each.value is None) for each in given)

@@ -1,0 +1,143 @@
+"""Calls of other workers in a component: golem:rpc.
+
+The callee's component is found by its UUID: the one that the worker's environment names (on Golem, where each upload
+has another), else the one that the build was told, else the one derived from its name. Every resource is dropped by
+hand when a call is over, in one order, on the way of an exception too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import durable_remote_host as host
+
+from durable_dsl.component_ids import component_id_of
+from durable_dsl.errors import RemoteError
+from durable_dsl.results import Err, Ok
+
+if TYPE_CHECKING:
+    from durable_dsl.binding.remote_calls import Nodes, Target
+
+__all__ = ["call", "call_async", "start"]
+
+_NODES: Final[dict[str, Any]] = {
+    "record-value": host.WitNode_RecordValue,
+    "variant-value": host.WitNode_VariantValue,
+    "enum-value": host.WitNode_EnumValue,
+    "flags-value": host.WitNode_FlagsValue,
+    "tuple-value": host.WitNode_TupleValue,
+    "list-value": host.WitNode_ListValue,
+    "option-value": host.WitNode_OptionValue,
+    "ok": lambda payload: host.WitNode_ResultValue(Ok(payload)),
+    "err": lambda payload: host.WitNode_ResultValue(Err(payload)),
+    "prim-u8": host.WitNode_PrimU8,
+    "prim-u16": host.WitNode_PrimU16,
+    "prim-u32": host.WitNode_PrimU32,
+    "prim-u64": host.WitNode_PrimU64,
+    "prim-s8": host.WitNode_PrimS8,
+    "prim-s16": host.WitNode_PrimS16,
+    "prim-s32": host.WitNode_PrimS32,
+    "prim-s64": host.WitNode_PrimS64,
+    "prim-float32": host.WitNode_PrimFloat32,
+    "prim-float64": host.WitNode_PrimFloat64,
+    "prim-char": host.WitNode_PrimChar,
+    "prim-bool": host.WitNode_PrimBool,
+    "prim-string": host.WitNode_PrimString,
+}
+_CASES: Final = {made: case for case, made in _NODES.items() if isinstance(made, type)}
+_ERRORS: Final = {
+    host.RpcError_ProtocolError: "protocol-error",
+    host.RpcError_Denied: "denied",
+    host.RpcError_NotFound: "not-found",
+    host.RpcError_RemoteInternalError: "failed",
+}
+
+
+def call(target: Target, function: str, params: list[Nodes]) -> Nodes:
+    """Call, and wait for the result."""
+    callee = _callee(target)
+    try:
+        return _read(callee.invoke_and_await(target.spelled(function), _written(params)))
+    except Err as error:
+        raise _failure(target, function, error.value) from None
+    finally:
+        _drop(callee)
+
+
+async def call_async(target: Target, function: str, params: list[Nodes]) -> Nodes:
+    """The same; other tasks run meanwhile."""
+    loop: Any = asyncio.get_running_loop()
+    callee = _callee(target)
+    try:
+        future = callee.async_invoke_and_await(target.spelled(function), _written(params))
+        try:
+            while (result := future.get()) is None:
+                pollable = future.subscribe()
+                try:
+                    await loop.wait_for(pollable)
+                finally:
+                    _drop(pollable)
+        finally:
+            _drop(future)
+    finally:
+        _drop(callee)
+    if isinstance(result, Err):
+        raise _failure(target, function, result.value)
+    return _read(result.value)
+
+
+def start(target: Target, function: str, params: list[Nodes]) -> None:
+    """Have it called; nobody waits for the result."""
+    callee = _callee(target)
+    try:
+        callee.invoke(target.spelled(function), _written(params))
+    except Err as error:
+        raise _failure(target, function, error.value) from None
+    finally:
+        _drop(callee)
+
+
+def _callee(target: Target) -> Any:
+    # A worker's name is a part of an address.
+    return host.WasmRpc(host.Uri(f"urn:worker:{_component_id(target.component)}/{quote(target.worker, safe='')}"))
+
+
+def _component_id(component: str) -> str:
+    named = os.environ.get(_variable(component))
+    return component_id_of(named or host.COMPONENTS.get(component, component))
+
+
+def _variable(component: str) -> str:
+    return f"DURABLE_DSL_COMPONENT_{component.upper().replace('-', '_')}"
+
+
+def _written(params: list[Nodes]) -> list[Any]:
+    return [host.WitValue([_NODES[case](payload) for case, payload in nodes]) for nodes in params]
+
+
+def _read(value: Any) -> Nodes:
+    nodes: Nodes = []
+    for node in value.nodes:
+        if isinstance(node, host.WitNode_ResultValue):
+            nodes.append(("ok" if isinstance(node.value, Ok) else "err", node.value.value))
+        else:
+            nodes.append((_CASES[type(node)], node.value))
+    return nodes
+
+
+def _failure(target: Target, function: str, error: Any) -> RemoteError:
+    kind = _ERRORS.get(type(error), "failed")
+    reason = error.value
+    if kind == "not-found":
+        reason = (
+            f"{reason}. Here, name it once with durable-dsl run --component; on Golem, give its UUID under "
+            f"[tool.durable-dsl.components], or to the worker as {_variable(target.component)}"
+        )
+    return RemoteError(target.component, target.worker, function, kind, reason)
+
+
+def _drop(resource: Any) -> None:
+    resource.__exit__(None, None, None)

@@ -1,0 +1,98 @@
+"""`durable-dsl check --against DATA`: which stored workers a new build continues, and which diverge from it.
+
+Nothing runs live, and nothing in the data directory changes. Exit status 0 if all continue, 1 if one does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from durable_dsl.cli import console
+from durable_dsl.cli.data import compiling, existing
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from durable_dsl.engine.comparing import Comparison
+
+
+def run_against(arguments: argparse.Namespace) -> int:
+    """Compare, and say what was found."""
+    from durable_dsl.engine.comparing import compare
+    from durable_dsl.engine.errors import EngineError, UsageError
+
+    component = _component(arguments)
+    try:
+        found = compare(arguments.against, component, workers=arguments.workers, while_compiling=compiling)
+    except UsageError as error:
+        raise console.CommandError(error.message, error.hint) from error
+    except EngineError as error:
+        raise console.CommandError(str(error)) from error
+    continues = sum(one.outcome == "continues" for one in found)
+    if arguments.json:
+        workers = [one.as_json() for one in found]
+        console.print_json({"component": str(component), "continues": continues, "workers": workers})
+    else:
+        console.out(_text(found, continues))
+    return console.OK if continues == len(found) else console.FAULT
+
+
+def _component(arguments: argparse.Namespace) -> Path:
+    """The component file that was given, or what the app is built to."""
+    if len(arguments.app) > 1:
+        raise console.CommandError("--against takes one app or component", status=console.USAGE)
+    given = arguments.app[0] if arguments.app else None
+    if given is not None and given.endswith(".wasm"):
+        return existing(given)
+    from durable_codegen.build import build
+    from durable_codegen.config import resolve
+    from durable_codegen.faults import BuildFailed
+    from durable_dsl.cli.build import report_faults, show_progress
+
+    try:
+        settings = resolve({"app": given, **{name: getattr(arguments, name) for name in ("wit", "world", "target")}})
+        with show_progress(verbose=False, quiet=arguments.json) as progress:
+            return build(settings, progress=progress).output
+    except BuildFailed as failed:
+        report_faults(failed.faults)
+        raise console.CommandError("nothing was compared, for the app cannot be built") from failed
+
+
+def _text(found: list[Comparison], continues: int) -> str:
+    rows = [
+        (
+            one.worker,
+            "" if one.version is None else one.version,
+            one.status or "",
+            one.entries,
+            one.outcome + (f" at {one.index}" if one.index else ""),
+        )
+        for one in found
+    ]
+    lines = [console.table(rows, ("WORKER", "VERSION", "STATUS", "ENTRIES", "ON THE NEW BUILD"))]
+    for one in found:
+        if one.outcome != "continues":
+            lines += ["", *_details(one)]
+    others = len(found) - continues
+    lines += ["", f"{continues} of {len(found)} continue" + (f", {others} would not" if others else "")]
+    return "\n".join(lines)
+
+
+def _details(one: Comparison) -> list[str]:
+    if one.outcome == "damaged":
+        return [f"worker {one.worker}: entry {one.index} is damaged; `durable-dsl worker oplog {one.worker}` shows it"]
+    if one.outcome == "undecided":
+        return [
+            f"worker {one.worker}: undecided after entry {one.index}",
+            f"  would perform {one.attempted}{_at(one.attempted_at)}",
+        ]
+    return [
+        f"worker {one.worker}: diverges at entry {one.index}",
+        f"  recorded  {one.recorded}{_at(one.recorded_at)}",
+        f"  attempted {one.attempted}{_at(one.attempted_at)}",
+    ]
+
+
+def _at(place: str | None) -> str:
+    return "" if place is None else f"\n            at {place}"

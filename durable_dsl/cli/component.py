@@ -1,0 +1,41 @@
+"""The component that a verb is given: a `.wasm` file as it is, an app by building it, which costs little if nothing
+changed.
+
+An app is a `.py` file or a folder; it is built as `durable-dsl build` builds it, to the same place.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from durable_dsl.cli import console
+from durable_dsl.cli.data import existing
+
+__all__ = ["HELP", "component_of"]
+
+HELP = "a component file (.wasm), or an app (.py or a folder), which is built first"
+
+
+def component_of(given: str, *, quiet: bool = False) -> Path:
+    """The component file. Raises CommandError if there is none, or if the app has faults, which are shown then."""
+    path = Path(given)
+    if path.suffix != ".py" and not path.is_dir():
+        return existing(given)
+    from durable_codegen.build import build
+    from durable_codegen.config import resolve
+    from durable_codegen.faults import BuildFailed, errors_in
+    from durable_dsl.cli.build import report_faults, show_progress
+
+    try:
+        settings = resolve({"app": given})
+        with show_progress(verbose=False, quiet=quiet) as progress:
+            result = build(settings, progress=progress)
+    except BuildFailed as failed:
+        report_faults(failed.faults)
+        errors = sum(errors_in([fault]) for fault in failed.faults)
+        raise console.CommandError(f"{given} was not built: {errors} fault{'' if errors == 1 else 's'}") from failed
+    if not result.cached and not quiet:
+        report_faults(fault for fault in result.faults if fault.severity != "note")
+        console.note(f"built {os.path.relpath(result.output)} in {result.seconds:.1f} s")
+    return result.output

@@ -1,0 +1,98 @@
+"""What waits in a worker's queue while the worker is updated, with success or without."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from durable_dsl.engine import steering
+from durable_dsl.engine.clock import SystemClock
+from durable_dsl.engine.errors import InvocationError, UpdateRefused
+from durable_dsl.engine.invocation import Invocation
+from durable_dsl.engine.oplog.entries import PendingUpdate
+from tests.engine.programs import ROOT, command, opened, program, worker
+from tests.engine.test_interfaces_golem import until
+from tests.guests import guest
+
+NEW = ("VERSION = 1", "VERSION = 2")
+FIRST = {"fails": "result = VERSION", "succeeds": "result = 'the same'"}
+FAILING = program("""
+    host.generate_idempotency_key()
+    for _ in range(1000):
+        time.sleep(0.001)
+    if VERSION == 1:
+        raise ValueError("not on this build")
+    result = "repaired"
+""")
+
+
+@pytest.mark.parametrize(("update", "build"), [("fails", 1), ("succeeds", 2)])
+def test_the_queue_goes_on_after_an_update_in_the_middle(tmp_path, update, build):
+    """On whichever build the worker is then; nothing is lost, nothing runs twice."""
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = worker(engine)
+        one.invoke("run", FIRST[update])
+        running = one.start("run", "host.generate_idempotency_key(); time.sleep(0.5); result = 'first'")
+        until(lambda: one.running and one.oplog_index > 16)
+        queued = [one.start("run", f"result = f'{name}{{VERSION}}'", idempotency_key=name) for name in "bc"]
+        steering.request_update(one, engine.load(guest("script", edit=NEW)).version, "automatic")
+
+        assert ["first", f"b{build}", f"c{build}"] == [job.wait(10) for job in (running, *queued)]
+        assert 4 == sum(record.kind == "exported-function-completed" for record in one.oplog())
+
+
+@pytest.mark.parametrize("update", ["fails", "succeeds"])
+def test_the_queue_behind_a_failure_waits_for_the_repair(tmp_path, update):
+    """An update that fails leaves it on disk; one that repairs the worker has it run."""
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        one.invoke("run", FIRST[update])
+        jobs = [one.start("run", FAILING, idempotency_key="a")]
+        jobs += [one.start("run", f"result = f'{name}{{VERSION}}'", idempotency_key=name) for name in "bc"]
+        for job in jobs:
+            with pytest.raises(InvocationError, match="not on this build"):
+                job.wait(20)
+        assert ["b", "c"] == [queued["idempotency_key"] for queued in one.describe(full=True)["pending"]]
+        if update == "fails":
+            with pytest.raises(UpdateRefused):
+                worker(engine, edit=NEW)
+            assert "failed" == one.status
+            assert 2 == len(one.describe(full=True)["pending"])
+            return
+        worker(engine, edit=NEW).settle()
+
+        assert [] == one.describe(full=True)["pending"]
+        assert ["repaired", "b2", "c2"] == [one.invoke("run", "", idempotency_key=name) for name in "abc"]
+
+
+def test_the_queue_survives_a_kill_and_an_update_that_fails_then(tmp_path):
+    """Asked for while the worker ran, tried by the next process: the invocation goes on, and then the queue."""
+    with opened(tmp_path) as engine:
+        worker(engine).invoke("run", FIRST["fails"])
+    said = "print('under way', file=sys.stderr); host.oplog_commit(1); time.sleep(30); result = VERSION"
+    arguments = command(tmp_path, "run", str(guest("script")), "run", said, "--worker", "w", "--idempotency-key", "a")
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stderr is not None
+    assert "under way\n" == process.stderr.readline()
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = engine.worker("w")
+        until(lambda: one.status == "suspended")
+        version = engine.load(guest("script", edit=NEW)).version
+        process.kill()
+        process.communicate()
+        waits = one._queue
+        export = one._build().resolve("run")
+        for name in "bc":
+            source = [f"result = f'{name}{{VERSION}}'"]
+            waits.add(Invocation(export, source, f'["{source[0]}"]', name))
+        with one.turn() as driver:
+            driver.log.append(PendingUpdate(version, "automatic"))
+            driver.log.commit()
+    with opened(tmp_path) as engine:
+        one = engine.worker("w")
+        one.resume()
+        one.settle()
+
+        assert ["1", "b1", "c1"] == [one.invoke("run", "", idempotency_key=name) for name in "abc"]
+        assert ["failed"] == [update["status"] for update in one.describe(full=True)["updates"]]

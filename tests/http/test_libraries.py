@@ -1,0 +1,114 @@
+"""httpx, requests and urllib, unmodified: the same in a component as on the real network, errors included."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from durable_dsl.engine import Engine
+from tests.components import built_once
+from tests.http.server import echo_server
+
+FOLDER = Path(__file__).parent / "libraries"
+KINDS = (
+    *("get", "post", "pieces", "large", "missing", "head", "empty", "redirect", "cookies", "gzip", "stream", "left"),
+    *("late", "refused", "short", "short chunks", "tls"),
+)
+#: What urllib does not do by itself.
+NOT_URLLIB = {"gzip", "pieces"}
+CASES = [
+    *(("httpx", kind) for kind in (*KINDS, "retried")),
+    *(("httpx async", kind) for kind in KINDS),
+    *(("requests", kind) for kind in KINDS),
+    *(("urllib", kind) for kind in KINDS if kind not in NOT_URLLIB),
+]
+
+
+@pytest.fixture(scope="module")
+def server():
+    with echo_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def component(tmp_path_factory):
+    return built_once(FOLDER, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def worker(server, component, tmp_path_factory):
+    data = tmp_path_factory.mktemp("libraries")
+    with Engine.open(data, allow_http=("127.0.0.1",), output=lambda *_: None) as engine:
+        yield engine.worker("libraries", engine.load(component))
+
+
+@pytest.fixture(scope="module")
+def plain():
+    spec = importlib.util.spec_from_file_location("libraries", FOLDER / "libraries.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("library", "kind"), CASES)
+def test_libraries_do_the_same_in_a_component(worker, plain, server, library, kind):
+    """Bodies both ways, redirects, cookies, compression, time-outs, and the exceptions that users expect."""
+    if library == "httpx async":
+        expected = asyncio.run(plain.told_async(kind, server.url))
+        actual = worker.invoke("told-async", kind, server.url)
+    else:
+        expected = plain.told(library, kind, server.url)
+        actual = worker.invoke("told", library, kind, server.url)
+
+    assert expected == actual
+    assert expected.startswith("raised") == (kind in {"late", "refused", "retried", "short", "short chunks", "tls"})
+
+
+def test_asynchronous_requests_are_under_way_at_the_same_time(worker, server):
+    """Four requests of 400 ms by one httpx.AsyncClient take the time of one."""
+    assert 1000 > worker.invoke("together", server.url, 4)
+
+
+def test_a_denied_host_is_named_with_what_would_allow_it(server, component, tmp_path):
+    """Each library's own connection error, and nothing reaches the server."""
+    before = len(server.seen)
+    said = []
+    with Engine.open(tmp_path, output=lambda _level, data: said.append(data)) as engine:
+        worker = engine.worker("libraries", engine.load(component))
+        told = [worker.invoke("told", library, "denied", server.url) for library in ("httpx", "requests", "urllib")]
+
+    kinds = ["ConnectError", "ConnectionError", "URLError"]
+    assert kinds == [text.split()[1].strip(":") for text in told]
+    assert all(f"--allow-http {server.address}" in text for text in told), told
+    assert before == len(server.seen)
+
+
+@pytest.mark.parametrize("way", ["httpx", "requests", "urllib"])
+def test_what_a_traceback_keeps_open_is_closed_with_the_export(server, component, tmp_path, way):
+    """A later recovery finds every request finished, and sends none again."""
+    server.clear()
+    with Engine.open(tmp_path, allow_http=("127.0.0.1",), output=lambda *_: None) as engine:
+        worker = engine.worker("libraries", engine.load(component))
+        assert {"err": "left open"} == worker.invoke("left-open", server.url, way)
+        kinds = [record.kind for record in worker.oplog()]
+    with Engine.open(tmp_path, allow_http=("127.0.0.1",), output=lambda *_: None) as engine:
+        assert "HTTPException" not in engine.worker("libraries").invoke("told", "urllib", "get", server.url)
+
+    assert kinds.count("begin-remote-write") == kinds.count("end-remote-write") == 2
+    assert ["/big", "/after", "/echo"] == server.seen
+
+
+def test_a_made_key_is_the_same_on_each_attempt(server, component, tmp_path):
+    """Equal requests in a region that fails twice have two keys, which stay what they are; other calls have others."""
+    server.clear()
+    with Engine.open(tmp_path, allow_http=("127.0.0.1",), output=lambda *_: None) as engine:
+        worker = engine.worker("libraries", engine.load(component))
+        first = worker.invoke("keyed", server.url, 2).split()
+        second = worker.invoke("keyed", server.url, 0).split()
+    keys = [key for path, key in server.keys if path == "/keyed/same"]
+
+    assert [*first[1:] * 3, *second[1:]] == keys
+    assert 6 == len({*first, *second})
