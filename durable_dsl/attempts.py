@@ -80,8 +80,9 @@ class Attempt(TransactionScope):
             if delay is not None:
                 time.sleep(delay)
                 current.start_over(self._marker)
-                self.close()
-                return
+                if self.block is None:
+                    self.close()
+                    return
         except BaseException as end:
             self.give_up(end)
             raise
@@ -155,8 +156,9 @@ class Attempt(TransactionScope):
             if delay is not None:
                 await asyncio.sleep(delay)
                 current.start_over(self._marker)
-                self.close()
-                return
+                if self.block is None:
+                    self.close()
+                    return
         except BaseException as end:
             self.give_up(end)
             raise

@@ -48,8 +48,8 @@ class Mark:
     line: int
 
 
-class _BoundMarked(_BoundFunctionWrapper):
-    """A marked method looked up on an instance or class."""
+class _BoundNamed(_BoundFunctionWrapper):
+    """A decorated method looked up on an instance or class."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (self.__self__, self.__name__)
@@ -58,10 +58,14 @@ class _BoundMarked(_BoundFunctionWrapper):
         return self.__reduce__()
 
 
+class _BoundMarked(_BoundNamed):
+    """A marked method looked up on an instance or class."""
+
+
 class NamedFunction(_FunctionWrapper):
     """A function that is decorated and stays what it was: it pickles and copies by name. `word` is the decorator."""
 
-    __bound_function_wrapper__ = _BoundMarked
+    __bound_function_wrapper__ = _BoundNamed
 
     def __init__(self, function: Any, wrapper: Callable[..., Any], word: str = "") -> None:
         super().__init__(function, wrapper)
@@ -89,6 +93,8 @@ class NamedFunction(_FunctionWrapper):
 
 class Marked(NamedFunction):
     """A function with its marks, outermost first; calling it enters their regions in that order."""
+
+    __bound_function_wrapper__ = _BoundMarked
 
     def __init__(self, function: Any, marks: tuple[Mark, ...], regions: Sequence[Region]) -> None:
         super().__init__(function, _entering(regions, inspect.iscoroutinefunction(_plain(function))))

@@ -77,9 +77,10 @@ class CompiledMethod:
             return result
         if isinstance(result, Ok):
             return result.value
-        if isinstance(result.value, self.exceptions):
-            raise result.value
-        raise result
+        value = result.value
+        if value is None and self.exceptions:
+            value = self.raises[0]()  # it has no fields to send
+        raise value if isinstance(value, self.exceptions) else result
 
     @property
     def exceptions(self) -> tuple[type[BaseException], ...]:

@@ -17,9 +17,10 @@ Nothing is recorded while they run, so they must not call anything outside.
 from __future__ import annotations
 
 import functools
+import inspect
 import traceback
 import typing
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from durable_dsl import typed_json
 from durable_dsl.marked import Mark, below_marks, position, with_mark
@@ -28,7 +29,7 @@ from durable_dsl.results import Err
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["load_snapshot", "loading", "save_snapshot", "saving"]
+__all__ = ["load_snapshot", "loading", "save_snapshot", "saving", "state_type"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -46,7 +47,7 @@ def load_snapshot(function: F) -> F:
 def saving(function: Callable[[], Any]) -> Callable[[], bytes]:
     """The export `save` for a marked function; generated wrappers call it."""
     save = below_marks(function)
-    kind = _annotation(save, "return")
+    kind = state_type(function, "save")
 
     @functools.wraps(save)
     def saved() -> bytes:
@@ -62,7 +63,7 @@ def saving(function: Callable[[], Any]) -> Callable[[], bytes]:
 def loading(function: Callable[[Any], Any]) -> Callable[[bytes], None]:
     """The export `load` for a marked function: whatever it raises is the error that the update is refused with."""
     load = below_marks(function)
-    kind = _annotation(load, load.__code__.co_varnames[0])
+    kind = state_type(function, "load")
 
     @functools.wraps(load)
     def loaded(data: bytes) -> None:
@@ -80,9 +81,14 @@ def loading(function: Callable[[Any], Any]) -> Callable[[bytes], None]:
     return loaded
 
 
-def _annotation(function: Any, name: str) -> Any:
-    """The type of a parameter, or of the result; bytes where it is not said."""
-    kind = typing.get_type_hints(function, include_extras=True).get(name, bytes)
+def state_type(function: Any, part: Literal["save", "load"]) -> Any:
+    """The type of the state: what `save` returns or `load` takes; bytes where it is not said.
+
+    Raises TypeError for a type that has no JSON form, and what an annotation raises that means nothing.
+    """
+    below = inspect.unwrap(below_marks(function))
+    name = "return" if part == "save" else next(iter(inspect.signature(below).parameters), "")
+    kind = typing.get_type_hints(below, include_extras=True).get(name, bytes)
     typed_json.check_type(kind)
     return kind
 

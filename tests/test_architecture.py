@@ -62,7 +62,13 @@ MAY_IMPORT = {
         "durable_dsl.typed_json",
         "durable_dsl.yields",
     ),
-    "durable_codegen": ("durable_dsl.errors", "durable_dsl.marked", "durable_dsl.marks", "durable_dsl.policy"),
+    "durable_codegen": (
+        "durable_dsl.errors",
+        "durable_dsl.marked",
+        "durable_dsl.marks",
+        "durable_dsl.policy",
+        "durable_dsl.snapshots",
+    ),
 }
 
 SURFACES = {

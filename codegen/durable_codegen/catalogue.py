@@ -327,6 +327,11 @@ CATALOGUE: Mapping[str, Entry] = {
         "the committed world is out of date",
         "`durable-dsl wit --check` compares the whole text, docs too: write it anew with `durable-dsl wit -o`.",
     ),
+    "DSL615": Entry(
+        "an export that the build does not see",
+        "The build reads marks from the top of a function down to the first decorator that is not ours. Below that, "
+        "@export exports nothing: put it at the top.",
+    ),
     # Transactions.
     "DSL701": Entry(
         "a transaction inside an atomic region or a persist-nothing zone",
@@ -348,7 +353,8 @@ CATALOGUE: Mapping[str, Entry] = {
     "DSL712": Entry(
         "a snapshot function that cannot be called",
         "@save_snapshot marks one function of a module without parameters, @load_snapshot one with a "
-        "single parameter. Neither is async, a generator or a method, and each mark is used once.",
+        "single parameter. Neither is async, a generator or a method, and each mark is used once. The "
+        "state is bytes, or what the annotation says: text, or a value that JSON can hold.",
     ),
     "DSL713": Entry(
         "a time-out that the target cannot have",

@@ -180,6 +180,9 @@ class _World:
     ) -> Iterator[InferredParam]:
         hints = (function.hints or {})["parameters"]
         seen: dict[str, str] = {}
+        if function.parameters is None:
+            message = f"Python cannot tell the parameters of {shown}"
+            self._faults.append(Fault("DSL602", message, file, first, "write a def that calls it, with type hints"))
         for each in function.parameters or ():
             line = self._places.parameter(file, first, each.name)
             place = Place(f"the parameter {each.name} of {shown}", file, line)
@@ -282,7 +285,13 @@ def _same_names(functions: Iterable[InferredFunction]) -> list[Fault]:
 
 
 def _unseen(scan: Scan, found: Iterable[Explicit]) -> Iterator[Fault]:
-    """Marks of `@export` on methods of classes that are not exported themselves."""
+    """Marks of `@export` below decorators of others, or on methods of classes that are not exported themselves."""
+    for module in scan.modules.values():
+        for name, function in module.functions.items():
+            if function.hidden is not None:
+                message = f"@export on {name} stands below a decorator of others, where the build does not see it"
+                hidden = function.hidden
+                yield Fault("DSL615", message, hidden.file, hidden.line, "put @export at the top")
     exported = {each.class_.type for each in found if each.class_ is not None}
     for module in scan.modules.values():
         for owner in module.classes.values():

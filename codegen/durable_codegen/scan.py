@@ -77,6 +77,8 @@ class Function:
     depth: int = 0
     #: The type hints of an export, where the scan was to describe them; see `scan_hints`.
     hints: Mapping[str, Any] | None = None
+    #: A mark of `@export` below a decorator that isn't ours; looked for together with the hints.
+    hidden: MarkRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +329,7 @@ class _Reader:
             shadowed=self._function(name, owner, before, depth + 1) if before else None,
             depth=depth,
             hints=given.get("hints"),
+            hidden=self._mark(given["hidden"]) if given.get("hidden") else None,
         )
 
     def _mark(self, given: Mapping[str, Any]) -> MarkRecord:

@@ -18,6 +18,9 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
+#: How many decorators deep a mark is looked for.
+_DEEPEST = 20
+
 
 def main(request: dict[str, Any], descriptor: int) -> None:
     """Import what `request` names and write the report to `descriptor`."""
@@ -125,6 +128,7 @@ def _add_hints(report: dict[str, Any], request: dict[str, Any]) -> None:
     for name, found in report["modules"].items():
         for each, described in found["functions"].items():
             _hint_function(hints, getattr(sys.modules[name], each), described)
+            described["hidden"] = _hidden_export(getattr(sys.modules[name], each))
         for each, described in found["classes"].items():
             if described["export"] is not None:
                 _hint_class(hints, getattr(sys.modules[name], each), described)
@@ -139,6 +143,19 @@ def _hint_function(hints: Any, function: Any, described: dict[str, Any]) -> None
         _hint_errors(hints, function)
     if described["shadowed"] is not None:
         _hint_function(hints, function.durable_shadowed, described["shadowed"])
+
+
+def _hidden_export(function: Any) -> dict[str, Any] | None:
+    """A mark of `@export` below a decorator that isn't ours, where nothing looks for it."""
+    from durable_dsl.marked import below_marks, marks_of
+
+    inner = below_marks(function)
+    for _ in range(_DEEPEST):
+        inner = vars(inner).get("__wrapped__") if hasattr(inner, "__dict__") else None
+        found = [mark for mark in marks_of(inner) if mark.kind == "export"]
+        if found:
+            return _mark(found[0])
+    return None
 
 
 def _hint_class(hints: Any, value: type, described: dict[str, Any]) -> None:
@@ -225,7 +242,7 @@ def _function(value: Any) -> dict[str, Any]:
     bare = below.func if isinstance(below, partial) else below
     return {
         "parameters": _parameters(below),
-        "marks": [_mark(mark) for mark in marks_of(value)],
+        "marks": [{**_mark(mark), **_problem(mark, value)} for mark in marks_of(value)],
         "async": inspect.iscoroutinefunction(bare),
         "async_inside": inspect.iscoroutinefunction(innermost),
         "generator": inspect.isgeneratorfunction(bare) or inspect.isasyncgenfunction(bare),
@@ -260,6 +277,20 @@ def _parameters(function: Any) -> list[dict[str, Any]] | None:
 def _mark(mark: Any) -> dict[str, Any]:
     arguments = {name: _argument(value) for name, value in mark.arguments.items()}
     return {"kind": mark.kind, "word": mark.word, "arguments": arguments, "file": mark.file, "line": mark.line}
+
+
+def _problem(mark: Any, function: Any) -> dict[str, Any]:
+    """What is wrong with the types of a snapshot's function; the guest would find it while it is built."""
+    if mark.kind != "snapshot":
+        return {}
+    from durable_dsl import snapshots
+
+    problem = None
+    try:
+        snapshots.state_type(function, mark.arguments["part"])
+    except Exception as error:  # noqa: BLE001 - NameError and whatever else annotations raise
+        problem = f"{type(error).__name__}: {error}" if not isinstance(error, TypeError) else str(error)
+    return {"arguments": {"part": mark.arguments["part"], "problem": problem}}
 
 
 def _argument(value: Any) -> Any:

@@ -34,7 +34,10 @@ class Hints:
         """The hints of the parameters by name, and of the result."""
         innermost = inspect.unwrap(getattr(function, "__func__", function))
         scope = getattr(innermost, "__globals__", {})
-        signature = _signature(function)
+        try:
+            signature = _signature(function)
+        except (TypeError, ValueError):  # Python cannot tell; the parameters are unknown to the scan too
+            signature = inspect.Signature()
         return {
             "parameters": {
                 name: self._of_annotation(each.annotation, scope) for name, each in signature.parameters.items()
@@ -61,7 +64,11 @@ class Hints:
 
     def of(self, hint: Any, known: dict[Any, Any] | None = None, within: tuple[Any, ...] = ()) -> dict[str, Any]:
         """A hint that is evaluated; `known` are type variables that stand for something here."""
-        return {"text": _text(hint), **self._of(hint, known or {}, within)}
+        text = _text(hint)
+        try:
+            return {"text": text, **self._of(hint, known or {}, within)}
+        except Exception as error:  # noqa: BLE001 - a hint may be any object, and what that does is its own affair
+            return {"is": "unresolved", "text": text, "name": None, "error": f"{type(error).__name__}: {error}"}
 
     def _of(self, hint: Any, known: dict[Any, Any], within: tuple[Any, ...]) -> dict[str, Any]:
         if isinstance(hint, typing.TypeVar):
@@ -122,7 +129,7 @@ class Hints:
                 "module": value.__module__,
                 "qualname": value.__qualname__,
                 "reachable": found is value,
-                "of_app": (getattr(sys.modules.get(value.__module__), "__file__", None) or "").startswith(self._app),
+                "of_app": self._holds(sys.modules.get(value.__module__)),
                 "doc": _doc(value),
                 "exported": EXPORT_ATTRIBUTE in vars(value),
                 "exception": issubclass(value, BaseException),
@@ -156,14 +163,19 @@ class Hints:
             fields.append({"name": each.name, "hint": hint, "init": each.init, "owner": _key(owner)})
         return fields
 
+    def _holds(self, module: object) -> bool:
+        """Whether a module is one of the app's."""
+        file = getattr(module, "__file__", None)
+        return isinstance(file, str) and file.startswith(self._app)
+
     def _name_of_union(self, arguments: tuple[Any, ...]) -> str | None:
         """What the app calls a union of these types, as in `Payment = Card | Cash`."""
         if self._unions is None:
             self._unions = {}
             for _, module in sorted(sys.modules.items()):
-                if (getattr(module, "__file__", None) or "").startswith(self._app):
+                if self._holds(module):
                     for name, value in list(vars(module).items()):
-                        if typing.get_origin(value) in {typing.Union, types.UnionType}:
+                        if isinstance(value, (types.UnionType, type(typing.Optional[int]))):  # noqa: UP045 - its class
                             self._unions.setdefault(_set_of(typing.get_args(value)), name)
         return self._unions.get(_set_of(arguments))
 

@@ -153,6 +153,8 @@ def _signature_fault(part: str, each: Marked) -> Fault | None:
         if len(required) > wanted or len(positional) < wanted or any(one.kind == "KEYWORD_ONLY" for one in required):
             count = f"{len(required)} parameter{'' if len(required) == 1 else 's'}"
             problem = f"takes {count}, not {wanted or 'none'}"
+    if problem is None and each.mark.arguments["problem"] is not None:
+        problem = f"has a state that cannot be carried over: {each.mark.arguments['problem']}"
     if problem is None:
         return None
     return Fault("DSL712", f"{each.name} {problem}", each.mark.file, each.mark.line, hint=f"@{each.mark.word}\n{shape}")

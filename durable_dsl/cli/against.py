@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from durable_dsl.engine.comparing import Comparison
 
+#: Above so many workers those that continue are only counted, and of those that stop alike only some are named.
+_MANY = 40
+_ALIKE = 5
+
 
 def run_against(arguments: argparse.Namespace) -> int:
     """Compare, and say what was found."""
@@ -60,39 +64,45 @@ def _component(arguments: argparse.Namespace) -> Path:
 
 
 def _text(found: list[Comparison], continues: int) -> str:
-    rows = [
-        (
-            one.worker,
-            "" if one.version is None else one.version,
-            one.status or "",
-            one.entries,
-            one.outcome + (f" at {one.index}" if one.index else ""),
-        )
-        for one in found
-    ]
-    lines = [console.table(rows, ("WORKER", "VERSION", "STATUS", "ENTRIES", "ON THE NEW BUILD"))]
-    for one in found:
-        if one.outcome != "continues":
-            lines += ["", *_details(one)]
-    others = len(found) - continues
-    lines += ["", f"{continues} of {len(found)} continue" + (f", {others} would not" if others else "")]
+    others = [one for one in found if one.outcome != "continues"]
+    shown = found if len(found) <= _MANY else others
+    lines = []
+    if shown:
+        lines = [console.table([_row(one) for one in shown], ("WORKER", "VERSION", "STATUS", "ENTRIES", "OUTCOME"))]
+    alike: dict[tuple[str | None, ...], list[Comparison]] = {}
+    for one in others:
+        key = (one.outcome, one.recorded, one.recorded_at, one.attempted, one.attempted_at)
+        alike.setdefault(key, []).append(one)
+    for group in alike.values():
+        lines += ["", *_details(group)]
+    if lines:
+        lines.append("")
+    lines.append(f"{continues} of {len(found)} continue" + (f", {len(others)} would not" if others else ""))
     return "\n".join(lines)
 
 
-def _details(one: Comparison) -> list[str]:
+def _row(one: Comparison) -> tuple[object, ...]:
+    outcome = one.outcome if one.index is None else f"{one.outcome} at {one.index}"
+    return one.worker, "" if one.version is None else one.version, one.status or "", one.entries, outcome
+
+
+def _details(group: list[Comparison]) -> list[str]:
+    """What stopped one worker, or several at the same place."""
+    one = group[0]
     if one.outcome == "damaged":
-        return [f"worker {one.worker}: entry {one.index} is damaged; `durable-dsl worker oplog {one.worker}` shows it"]
-    if one.outcome == "undecided":
-        return [
-            f"worker {one.worker}: undecided after entry {one.index}",
-            f"  would perform {one.attempted}{_at(one.attempted_at)}",
-        ]
-    return [
-        f"worker {one.worker}: diverges at entry {one.index}",
-        f"  recorded  {one.recorded}{_at(one.recorded_at)}",
-        f"  attempted {one.attempted}{_at(one.attempted_at)}",
-    ]
+        return [f"{_where(one)} is damaged: `durable-dsl worker oplog {one.worker}` shows it" for one in group]
+    lines = [f"{_where(one)} {one.outcome}" for one in group[:_ALIKE]]
+    if len(group) > _ALIKE:
+        lines.append(f"… and {len(group) - _ALIKE} more alike")
+    if one.recorded is not None:
+        lines.append(f"  recorded   {one.recorded}{_at(one.recorded_at)}")
+    verb = "would do  " if one.outcome == "undecided" else "attempted "
+    return [*lines, f"  {verb} {one.attempted}{_at(one.attempted_at)}"]
+
+
+def _where(one: Comparison) -> str:
+    return f"worker {one.worker}: entry {one.index}"
 
 
 def _at(place: str | None) -> str:
-    return "" if place is None else f"\n            at {place}"
+    return "" if place is None else f"\n             at {place}"

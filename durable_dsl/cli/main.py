@@ -23,6 +23,7 @@ VERBS = {
     "build": "compile decorated functions into a WebAssembly component",
     "bindings": "write the world's Python stubs for editors and type checkers",
     "wit": "show, write or check the world that is inferred from an app's type hints",
+    "client": "write a typed Python module for calling a component's workers from another one",
     "check": "find mistakes in how regions, retries and transactions are used, without building",
     "explain": "say for each export what is done again after a crash, line by line",
     "inspect": "show a component's exports, signatures and regions",

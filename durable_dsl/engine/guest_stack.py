@@ -93,7 +93,7 @@ def _mapped() -> dict[int, int]:
 
 
 def _table(memory: memoryview) -> int | None:
-    for at in _found_at:
+    for at in tuple(_found_at):
         if _is_table(memory, at):
             return at
     data = bytes(memory[:_SEARCHED])

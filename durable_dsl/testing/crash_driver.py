@@ -71,6 +71,7 @@ class CrashDriver:
         check: Callable[[Run], object] | None = None,
         setup: Callable[[Worker], object] | None = None,
         before_each: Callable[[], object] | None = None,
+        answers: Sequence[object] = (),
         sample: int | None = None,
         real: float | None = None,
         crashes: int = 1,
@@ -87,10 +88,12 @@ class CrashDriver:
         `same(expected, actual)` compares results, `==` by default; a failure is given as a `Failure(type, message)`.
         `check(run)` may assert more about each run.
         `setup(worker)` makes earlier invocations; `before_each()` puts the world outside back before each run.
+        `answers` are what the worker's promises are completed with, in the order in which it makes them.
         `sample` points are tried, all by default; a share `real` of them kills a process. With `crashes` above 1 the
         recovery dies too, at places drawn from `seed`. `only` is one point of an earlier report.
         Anything else goes to `Engine.open`. Time is skipped.
         """
+        from durable_dsl.engine.promises import data_of
         from durable_dsl.testing.crash_checks import equal, wrong_with
         from durable_dsl.testing.crash_points import event_name
         from durable_dsl.testing.crash_processes import Processes
@@ -98,6 +101,8 @@ class CrashDriver:
         __tracebackhide__ = True  # pytest shows the test's line, and the report
         started = time.perf_counter()
         settings = self._settings(sample=sample, real=real, seed=seed)
+        if answers:
+            engine_options["answers"] = tuple(data_of(answer) for answer in answers)
         if settings["real"]:
             Processes.refuse_unsendable(arguments, engine_options)
         runner = self._runner(component_or_app, export, arguments, engine_options, setup, effects, before_each)

@@ -21,10 +21,11 @@ from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.json_form import python_arguments
 from durable_dsl.engine.oplog.entries import Record, entry_of
 from durable_dsl.engine.oplog.store import FILE
+from durable_dsl.testing.crash_answers import answering
 from durable_dsl.testing.crash_points import Crashed, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from durable_dsl.engine.loading import LoadedComponent
@@ -88,7 +89,7 @@ class Ground:
 
 
 class Stage:
-    """What is run. `options` go to `Engine.open`; time is skipped unless they hold a clock."""
+    """What is run. `options` go to `Engine.open`, but for `answers`; time is skipped unless they hold a clock."""
 
     def __init__(
         self, folder: Path, ground: Ground, export: str, arguments: tuple[Any, ...], options: Mapping[str, Any]
@@ -97,7 +98,8 @@ class Stage:
         self.ground = ground
         self.export = export
         self.arguments = arguments
-        self.options = dict(options)
+        self.options = dict(options)  # as the processes that are killed are told them
+        self._answers: Sequence[bytes] = self.options.get("answers", ())
         self._beginning = folder / "beginning"
         self._copies = 0
 
@@ -123,7 +125,7 @@ class Stage:
         None if `watch` ended the process before its caller had an answer.
         """
         try:
-            with _quiet_threads(), self._open(data) as engine:
+            with _quiet_threads(), self._open(data) as engine, answering(data, WORKER, self._answers):
                 worker = engine.worker(WORKER)
                 if watch is not None:
                     watch.follow(worker.id)
@@ -142,7 +144,7 @@ class Stage:
 
     @contextmanager
     def _open(self, data: Path) -> Iterator[SharedEngine]:
-        options = dict(self.options)
+        options = {name: value for name, value in self.options.items() if name != "answers"}
         if "clock" not in options:
             options["clock"] = _clock(data)
         options.setdefault("output", _discard)

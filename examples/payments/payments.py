@@ -11,11 +11,10 @@ import os
 
 from wit_world.exports.shop import Receipt
 
-from durable_dsl import Err, commit, http, idempotency_key, retry
+from durable_dsl import Err, commit, http, idempotency_key
 
 
 @commit
-@retry(max_attempts=5, min_delay="200ms")
 def buy(order_id: str, cents: int) -> Receipt:
     """Two calls to the service, each recorded on its own."""
     service = os.environ["PAYMENTS"]

@@ -286,6 +286,24 @@ def test_what_is_not_known_is_named(tmp_path):
     assert "not looked into: stripe.Charge.create (6)" in as_text([export])
 
 
+def test_functions_that_call_each_other_in_all_ways_are_no_trouble(tmp_path):
+    """The ways through them are without number; what they lead to is not."""
+    names = range(24)
+    calls = "\n".join(f"    f{n}(x)" for n in names)
+    body = "\n\n".join(f"def f{n}(x):\n{calls}" for n in names)
+    write(
+        tmp_path,
+        {"app.py": f"from durable_dsl import export, http\n\n@export\ndef run(x: int) -> None:\n{calls}\n\n{body}\n"},
+    )
+    [quiet] = explained(tmp_path).values()
+    text = (tmp_path / "app.py").read_text().replace("def f23(x):", "def f23(x):\n    http.post('https://x.example')")
+    write(tmp_path, {"app.py": text})
+    [export] = explained(tmp_path).values()
+
+    assert (True, []) == (quiet["complete"], quiet["steps"])
+    assert (False, "http POST https://x.example") == (export["complete"], export["steps"][0]["what"])
+
+
 def test_what_a_protocol_declares_is_named(tmp_path):
     """Who implements it cannot be told."""
     export = one(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 
@@ -41,16 +42,40 @@ def test_what_diverges(check):
     assert 1 == status
     assert (
         """
-worker a: diverges at entry 15
-  recorded  golem api::generate_idempotency_key null
-            at app.py:14 (add)
-  attempted no-op
-            at app.py:14 (add)
+worker a: entry 15 diverges
+  recorded   golem api::generate_idempotency_key null
+             at app.py:14 (add)
+  attempted  no-op
+             at app.py:14 (add)
 
 1 of 2 continue, 1 would not
 """
         in out
     )
+
+
+def test_many_that_diverge_alike(check, tmp_path):
+    """Told once, with some of their names; those that continue are only counted."""
+    with sqlite3.connect(tmp_path / "durable.sqlite3") as connection:
+        for number in range(100, 150):
+            connection.execute("INSERT INTO worker VALUES (?, ?, 'ledger', 1)", (number, f"w{number}"))
+            last = 16 if number < 107 else 1
+            connection.execute(
+                'INSERT INTO entry SELECT ?, idx, time, kind, function, type, request, response, "begin", key, detail,'
+                " crc FROM entry WHERE worker = 1 AND idx <= ?",
+                (number, last),
+            )
+    _, out, _ = check(OTHER)
+
+    lines = out.splitlines()
+    assert 8 == sum(line.endswith("diverges at 15") for line in lines)
+    assert "worker w103: entry 15 diverges\n… and 3 more alike\n  recorded " in out
+    assert "44 of 52 continue, 8 would not" == lines[-1]
+    assert ["44 of 44 continue"] == check(OTHER, *workers_that_continue())[1].splitlines()
+
+
+def workers_that_continue():
+    return [word for name in ["b", *(f"w{number}" for number in range(107, 150))] for word in ("--worker", name)]
 
 
 def test_json_and_one_worker(check):

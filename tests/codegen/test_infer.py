@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from durable_codegen import cache
 from durable_codegen.build import build, emit_only, inferred_wit
 from durable_codegen.config import resolve
 from durable_codegen.faults import BuildFailed
@@ -424,6 +425,7 @@ def test_names_that_only_type_checkers_know(tmp_path):
 def test_classes_that_will_not_do(tmp_path):
     """Dataclasses that nothing can be made of, classes that nobody can import, resources and errors of other kinds."""
     app = """
+    import functools
     @dataclass
     class Own:
         a: int
@@ -452,6 +454,14 @@ def test_classes_that_will_not_do(tmp_path):
     def i() -> None: ...
     @export("j")
     def k() -> None: ...
+    def traced(function):
+        @functools.wraps(function)
+        def call(*args): return function(*args)
+        return call
+    @atomic
+    @traced
+    @export
+    def below() -> None: ...
     @export
     def j() -> None: ...
     """
@@ -466,6 +476,7 @@ def test_classes_that_will_not_do(tmp_path):
         ("DSL610", "raises= on the class Cart"),
         ("DSL606", "i cannot be called x#y in WIT"),
         ("DSL606", "j and k (app.py"),
+        ("DSL615", "@export on below stands below a decorator of others, where the build does not see it"),
     }
 
 
@@ -587,8 +598,9 @@ def test_a_generated_wit_folder_is_the_committed_world(tmp_path):
     assert (settings.code_first, settings.committed) == (True, tmp_path / "wit" / "app.wit")
 
 
-def test_cached_until_something_changes(tmp_path):
+def test_cached_until_something_changes(tmp_path, monkeypatch):
     """A module with a class, the committed world, its coming and going: all are noticed."""
+    monkeypatch.setattr(cache, "_own_source", lambda: "this tool does not change under the test")
     models = "from dataclasses import dataclass\n@dataclass\nclass Line:\n    x: int\n"
     app = "from models import Line\n@export\ndef f(line: Line) -> None: ...\n"
     write(tmp_path, {"app.py": HEAD + app, "models.py": models})

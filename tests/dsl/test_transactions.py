@@ -25,6 +25,7 @@ from durable_dsl import (
     rewind,
     transaction,
 )
+from durable_dsl.marked import below_marks
 from durable_dsl.testing import trace
 
 BEGIN, END, INDEX, JUMP = "mark-begin-operation", "mark-end-operation", "get-oplog-index", "set-oplog-index"
@@ -385,6 +386,8 @@ def test_decorated_functions_stay_what_they_were():
     """Name, docstring, signature; they pickle and copy by name."""
     assert ("step", "A step.") == (Desk.step.__name__, Desk.step.__doc__)
     assert ("both", "Some steps.") == (both.__name__, both.__doc__)
+    assert below_marks(Desk.all) is not Desk.all.__wrapped__
+    assert pickle.loads(pickle.dumps(Desk.outside)) == Desk.outside
     for function in (step, both):
         assert pickle.loads(pickle.dumps(function)) is function is copy.deepcopy(function)
 

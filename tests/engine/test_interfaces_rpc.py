@@ -255,13 +255,7 @@ def test_call_and_queue_are_one_transaction(engine, script):
     one.invoke("run", PRELUDE)
     worker(engine, "later").invoke("run", "")
     source = f"{PRELUDE}\nother('later', {script.id!r}).invoke('run', [string('')])"
-    original = engine.store.writer._attempt
-
-    def attempt(group):
-        engine.store.writer.before_commit = full
-        original(group)
-
-    engine.store.writer._attempt = attempt
+    engine.store.writer.before_commit = full
     with pytest.raises(DiskIsFullError):
         one.invoke("run", source)
 

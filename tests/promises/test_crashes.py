@@ -28,3 +28,13 @@ def test_waiting_survives_a_crash_anywhere(crash_driver, tmp_path_factory, expor
     report = crash_driver.run(built_once(APP, tmp_path_factory), export, *arguments, sample=8)
 
     assert [] == report.missed
+
+
+@pytest.mark.durable(real=0.2)
+@pytest.mark.parametrize("export", ["twice", "both"])
+def test_answers_survive_a_crash_anywhere(crash_driver, tmp_path_factory, export):
+    """Each question has one answer, in blocking code and in tasks."""
+    answers = [{"approved": True, "by": by} for by in ("ann", "bob")] if export == "twice" else ["hello"]
+    report = crash_driver.run(built_once(APP, tmp_path_factory), export, answers=answers, sample=12)
+
+    assert {"twice": "'ann bob'", "both": "'hello 2'"}[export] == report.result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ TOLD = [
     "Closed: for today",
     "None",
     "Closed: for today",
+    "Gone: ",
     "RemoteError protocol-error: missing of worker 'a b/c' (echo): ",
     "TypeError: left of swapped is 'x', which is no int",
     "OverflowError: left of swapped is 9223372036854775808, which does not fit s64 ",
@@ -70,8 +72,8 @@ def test_values_refusals_and_failures(asking):
     told = asking.invoke("told")
 
     starts(TOLD, told)
-    assert "--component" in told[13]
-    assert "ValueError: on purpose" in told[14]
+    assert "--component" in told[14]
+    assert "ValueError: on purpose" in told[15]
 
 
 def test_plain_python_does_the_same(plain):
@@ -79,11 +81,21 @@ def test_plain_python_does_the_same(plain):
     starts(TOLD, plain.told())
 
 
-def test_components_with_wit_are_called_by_their_interface(engine, asking):
-    """An interface with a version, and functions of the world itself."""
+def test_components_with_wit_are_called_by_the_module_that_is_written_for_them(engine, asking):
+    """An interface with a version, records, variants, enums and flags, refusals, and functions of the world itself."""
     engine.load(guest("shop"))
 
-    assert ["first", "None", repr(b"\xff\xfe"), "-8"] == asking.invoke("shop")
+    expected = ["True", "17-", "4", "an order needs lines", "first", "None", repr(b"\xff\xfe"), "-8"]
+    assert expected == asking.invoke("shop")
+
+
+def test_the_module_for_callers_is_what_the_component_says(tmp_path):
+    """`durable-dsl client` on a component; resources are left out by name."""
+    written = tmp_path / "shop_client.py"
+    command = [sys.executable, "-m", "durable_dsl", "client", str(guest("shop")), "-o", str(written)]
+    subprocess.run(command, check=True)
+
+    assert (APPS / "shop_client.py").read_text() == written.read_text()
 
 
 def test_calls_are_under_way_at_the_same_time(asking):

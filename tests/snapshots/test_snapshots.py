@@ -214,6 +214,10 @@ FAULTS = [
         "@save_snapshot\ndef save(): return b''\n@save_snapshot\ndef o(): ...\n@load_snapshot\ndef load(d): ...\n",
         [("DSL712", "app.py:6")],
     ),
+    (
+        "@save_snapshot\ndef save() -> set: ...\n@load_snapshot\ndef load(d: 'Nowhere'): ...\n",
+        [("DSL712", "app.py:4"), ("DSL712", "app.py:6")],
+    ),
     ("class State:\n    @save_snapshot\n    def save(self): return b''\n", [("DSL712", "app.py:5")]),
 ]
 

@@ -34,6 +34,8 @@ from durable_dsl import (
     transaction,
 )
 
+from durable_dsl.types import char, f32, s8, u32
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -73,6 +75,14 @@ class Cart:
         return number
 
 
+@export(raises=(KeyError, ValueError))
+def widths(count: u32, share: f32, mark: char) -> s8:
+    assert_type(count, int)
+    assert_type(share, float)
+    assert_type(mark, str)
+    return count - 1
+
+
 def blocks() -> None:
     with (
         atomic,
@@ -92,6 +102,7 @@ def blocks() -> None:
 
 
 assert_type(place("tea", 2), float)
+assert_type(widths(1, 2, "x"), int)
 assert_type(Cart().add("tea"), int)
 assert_type(Cart.open(1), str)
 assert_type(Cart.make(1), int)
@@ -106,6 +117,7 @@ idempotency_key().hex
 place(1)  # wrong
 place("tea", quantity="2")  # wrong
 Cart().add(3)  # wrong
+widths("1", 0.5, "x")  # wrong
 rewind("3")  # wrong
 oplog_commit("1")  # wrong
 persist(level="nothing")  # wrong

@@ -36,6 +36,8 @@ __all__ = ["explain"]
 #: Steps of one export that are shown; past that nobody reads on.
 _MOST: Final = 300
 _DEEPEST: Final = 30
+#: Calls that are followed, however few effects they lead to.
+_MOST_CALLS: Final = 5_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,8 @@ class _Explained:
         self.analysis = analysis
         self.exported = exported
         self.cut = False
+        self.visits = 0
+        self.matters: dict[str, bool] = {}
         self.steps: list[_Step] = []
         self.unknown: list[_Step] = []
         self.operations: dict[str, Function] = {}
@@ -110,8 +114,22 @@ class _Explained:
                 self.unknown.append(step)
             elif event.callee is not None and len(chain) < _DEEPEST:
                 is_recursion = event.callee is function or any(call.callee is event.callee for call in chain)
-                if not is_recursion:
+                if not is_recursion and self._matters(event.callee):
                     self._follow(event.callee, (*chain, event), step.regions)
+
+    def _matters(self, function: Function) -> bool:
+        """Whether anything is to be said of what a function leads to; most of an app only computes."""
+        if self.visits >= _MOST_CALLS:
+            self.cut = True
+            return False
+        self.visits += 1
+        if function.path not in self.matters:
+            cases = self.analysis.reached(function)
+            functions = [function, *(case.event.callee for case in cases if case.event.callee is not None)]
+            self.matters[function.path] = any(
+                case.event.effect is not None or case.event.is_library for case in cases
+            ) or any(self.analysis.flow(each).opened for each in functions)
+        return self.matters[function.path]
 
     def _step(self, number: int, step: _Step) -> dict[str, Any]:
         effect = step.event.effect
@@ -188,13 +206,14 @@ class _Explained:
     def _effects(self, undo: Function) -> Iterator[dict[str, Any]]:
         seen = set()
         for case in self.analysis.reached(undo):
-            if case.event.effect is not None and id(case.event) not in seen:
+            effect = case.event.effect
+            if effect is not None and effect.kind in REMOTE | {"file-write"} and id(case.event) not in seen:
                 seen.add(id(case.event))
-                what = fate(case.event.effect, case.regions)
+                what = fate(effect, case.regions)
                 yield {
                     "file": case.event.function.module.file,
                     "line": case.event.line,
-                    "what": case.event.effect.what,
+                    "what": effect.what,
                     "how_often": what.how_often,
                 }
 

@@ -183,7 +183,7 @@ def _finding(flow: Flow, node: ast.expr, effect: Event, what: str, then: str) ->
         node.lineno,
         node.col_offset + 1,
         f"the answer of {shown} ({effect.place}), which a persist-nothing zone keeps no record of, {what}",
-        f"Each recovery performs the zone again and may get another answer, {then}: the worker diverges.",
+        f"A recovery performs the zone again and may get another answer, {then}: the replay does not match the record.",
         "make the call whose answer matters outside of the zone; keep in it only what nothing depends on",
         (Related(effect.function.module.file, effect.line, f"the call: {shown}"),),
     )

@@ -10,7 +10,7 @@
     ["again", label, k, steps]  the steps, then a remote write; after its first k times back to before the steps
     ["commit"]                  the oplog on disk
     ["refuse", text]            the domain error
-    ["saga", again, steps]      a transaction, and with `again` one that repeats
+    ["saga", again, steps]      a transaction, and with `again` one that repeats, as a block with "block"
     ["step", label, how]        an operation: a remote write, undone by one of `undo-` and the label. `how`: "" or
                                 "no" (it fails before the write), "stuck" (its undo does), "flaky" (it fails after
                                 the first write), "region" (it and its undo are atomic), "once" (sent at most once)
@@ -165,7 +165,11 @@ def saga(seen, again, body):
         steps(body, done)
         seen.extend(done)
 
-    transaction(retry=again)(inner)()
+    if again == "block":
+        with transaction(retry=True):
+            inner()
+    else:
+        transaction(retry=again)(inner)()
 
 
 def settle(seen, body):

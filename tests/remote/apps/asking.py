@@ -5,29 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-from shapes import OTHERS, VALUES, Closed, Echo, Refused
+import shop_client
+from shapes import OTHERS, VALUES, Closed, Echo, Gone, Refused
 
-from durable_dsl import export, remote
-
-
-@remote.interface("test:shop/orders@1.0.0", component="shop")
-class Shop:
-    """A component with WIT of its own."""
-
-    @remote.method
-    def sign(self) -> str: ...
-    @remote.method
-    def nothing(self) -> None: ...
-    @remote.method
-    def invert(self, data: bytes) -> bytes: ...
-
-
-@remote.interface("", component="shop")
-class Doubling:
-    """The functions of its world."""
-
-    @remote.method
-    def double(self, value: int) -> int: ...
+from durable_dsl import Err, export, remote
 
 
 @export
@@ -41,6 +22,7 @@ def told() -> list[str]:
         lambda: echo.close("closed"),
         lambda: echo.close(""),
         echo.closed,
+        echo.gone,
         echo.missing,
         lambda: echo.swapped("x"),
         lambda: echo.swapped(2**63),
@@ -49,7 +31,7 @@ def told() -> list[str]:
     ):
         try:
             found.append(repr(call()))
-        except (Refused, Closed, remote.RemoteError, TypeError, OverflowError) as error:
+        except (Refused, Closed, Gone, remote.RemoteError, TypeError, OverflowError) as error:
             kind = f" {error.kind}" if isinstance(error, remote.RemoteError) else ""
             found.append(f"{type(error).__name__}{kind}: {error}")
     return found
@@ -57,13 +39,18 @@ def told() -> list[str]:
 
 @export
 def shop() -> list[str]:
-    client = remote.client(Shop, worker="shop-1")
-    return [
-        client.sign(),
-        repr(client.nothing()),
-        repr(client.invert(b"\x00\x01")),
-        str(remote.client(Doubling, worker="shop-1").double(-4)),
-    ]
+    """A component with WIT of its own, by the module that `durable-dsl client` has written."""
+    orders = remote.client(shop_client.Orders, worker="shop-1")
+    paid = shop_client.PaymentCard("4711")
+    lines = [shop_client.Line("tea", 2)]
+    order = shop_client.Order("17", lines, shop_client.Speed.FAST, paid, shop_client.Extras.INSURED, None)
+    found = [str(orders.echo(order) == order), orders.place(order)[:3], str(orders.total([*lines, *lines]))]
+    try:
+        orders.place(shop_client.Order("18", [], shop_client.Speed.SLOW, shop_client.PaymentCash(), order.extras, "n"))
+    except Err as refused:
+        found.append(str(refused.value))
+    doubled = remote.client(shop_client.World, worker="shop-1").double(-4)
+    return [*found, orders.sign(), repr(orders.nothing()), repr(orders.invert(b"\x00\x01")), str(doubled)]
 
 
 @export

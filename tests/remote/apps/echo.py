@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from shapes import Closed, Refused, Values
+from shapes import Closed, Gone, Refused, Values
 
 from durable_dsl import export
 from durable_dsl.types import u32  # noqa: TC001 - the build evaluates the hints
@@ -38,6 +38,11 @@ def close(why: str) -> None:
 @export(raises=Closed)
 def closed() -> None:
     raise Closed("for today")
+
+
+@export(raises=Gone)
+def gone() -> int:
+    raise Gone
 
 
 @export

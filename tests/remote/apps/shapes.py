@@ -57,6 +57,11 @@ class Closed(Exception):
 
 
 @dataclass
+class Gone(Exception):
+    pass
+
+
+@dataclass
 class Values:
     numbers: tuple[u8, u64, f32, float]
     text: str
@@ -81,6 +86,8 @@ class Echo(Protocol):
     def close(self, why: str) -> None: ...
     @remote.method(raises=Closed)
     def closed(self) -> None: ...
+    @remote.method(raises=Gone)
+    def gone(self) -> int: ...
     @remote.method
     def fail(self, why: str) -> None: ...
     @remote.method(name="seconds")
