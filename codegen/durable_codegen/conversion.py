@@ -82,7 +82,7 @@ class Conversion:
         """The bindings' value for a domain error."""
         if len(function.errors) > 1 and function.error is not None:
             return self._out(function.error, name, "the error")
-        python, payload = function.errors[0]
+        python, payload = next(iter(function.errors))
         if payload is None:
             return "None"
         if payload == Primitive("string"):

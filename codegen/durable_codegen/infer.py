@@ -296,11 +296,11 @@ def _unseen(scan: Scan, found: Iterable[Explicit]) -> Iterator[Fault]:
     for module in scan.modules.values():
         for owner in module.classes.values():
             for name, method in owner.methods.items():
-                mark = next((each for each in method.marks if each.kind == "export"), None)
+                export = next((each for each in method.marks if each.kind == "export"), None)
                 if (
-                    mark is not None
+                    export is not None
                     and owner.type not in exported
                     and f"{owner.module}.{owner.qualname}" == method.defined
                 ):
                     message = f"@export on {owner.name}.{name}, a method of a class that is not exported"
-                    yield Fault("DSL609", message, mark.file, mark.line, f"put @export on the class {owner.name}")
+                    yield Fault("DSL609", message, export.file, export.line, f"put @export on the class {owner.name}")

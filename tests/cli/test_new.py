@@ -40,7 +40,7 @@ def test_a_new_project_tests_and_runs(tmp_path):
     listed = run(project, *COMMAND, "run", "my_notes.py", "all", "--worker", "me")
     assert json.loads(listed.stdout) == ["milk"]
     shown = run(project, *COMMAND, "inspect", "my_notes.py")
-    assert "add: func(text: string) -> result<s64, empty-note>" in shown.stdout, shown.stderr
+    assert "api#add(text: string) -> result<s64, empty-note>" in shown.stdout, shown.stderr
 
 
 def test_a_new_project_with_wit_tests_builds_and_runs(tmp_path):

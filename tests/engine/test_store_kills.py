@@ -1,4 +1,4 @@
-"""Killed, for real, at each statement while the file is made or brought to a newer schema; and a file it may not write."""
+"""Killed, for real, at each statement while the file is made or migrated; and a file that may not be written."""
 
 from __future__ import annotations
 

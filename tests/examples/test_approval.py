@@ -32,7 +32,8 @@ def desk():
 
 def opened(folder, desk, **options):
     options.setdefault("output", lambda *_: None)
-    return Engine.open(folder, env={"DESK": f"http://{desk.address}"}, allow_http=[desk.address], **options)
+    env = {"DESK": f"http://{desk.address}", "DEADLINE": "2h"}
+    return Engine.open(folder, env=env, allow_http=[desk.address], **options)
 
 
 def test_plain_python_tests_of_the_example_pass(tmp_path):
@@ -81,7 +82,7 @@ def test_refused_through_the_python_api(desk, tmp_path):
 
 
 def test_nobody_answers(desk, tmp_path):
-    """Two days in no time; then it is too late."""
+    """Two hours in no time; then it is too late."""
     with opened(tmp_path, desk, clock=SkippingClock()) as engine:
         worker = engine.worker("e-1", engine.load(component_of(APP)))
 

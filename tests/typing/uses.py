@@ -34,10 +34,10 @@ from durable_dsl import (
     transaction,
 )
 
-from durable_dsl.types import char, f32, s8, u32
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+    from durable_dsl.types import char, f32, s8, u32
 
 
 @export

@@ -9,9 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from importlib import import_module
 
-NAMES = (
-    "_strptime",
-)
+NAMES = ("_strptime",)
 
 for name in NAMES:
     # What does not import here is for the code that asks for it.
