@@ -2,7 +2,7 @@
 
 The first answer is for the first promise that the worker makes, and so on, whatever crashes in between: an answer that
 was given stays given. It goes past the engine under test, as from another process, so that it is none of the places
-where a run can crash.
+where a run can crash. Time is skipped only once everything has been answered that can be: an answer is never too late.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine import promises
+from durable_dsl.engine.clock import SkippingClock
 from durable_dsl.engine.oplog.store import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["answering"]
+__all__ = ["AnsweringClock", "Answers"]
 
 _PAUSE = 0.002
 _PROMISES = """
@@ -28,26 +29,55 @@ _PROMISES = """
 """
 
 
-@contextmanager
-def answering(data: Path, worker: str, answers: Sequence[bytes]) -> Iterator[None]:
-    """While open, the promises of `worker` are completed with these answers."""
-    if not answers:
-        yield
-        return
-    over = threading.Event()
-    thread = threading.Thread(target=_answer, args=(data, worker, answers, over), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+class Answers:
+    """The answers for the promises that `worker` makes in the data directory `data`."""
 
+    def __init__(self, data: Path, worker: str, answers: Sequence[bytes]) -> None:
+        self._file = data / FILE
+        self._worker = worker
+        self._answers = answers
+        self._given = 0
+        self._lock = threading.Lock()
 
-def _answer(data: Path, worker: str, answers: Sequence[bytes], over: threading.Event) -> None:
-    with closing(sqlite3.connect(data / FILE, timeout=60, isolation_level=None)) as connection:
-        while not over.wait(_PAUSE):
-            made = connection.execute(_PROMISES, (worker,)).fetchall()
-            for (owner, index, state), answer in zip(made, answers, strict=False):
+    def give(self) -> None:
+        """Complete what is on disk and pending."""
+        if self._given == len(self._answers):
+            return
+        with self._lock, closing(sqlite3.connect(self._file, timeout=60, isolation_level=None)) as connection:
+            made = connection.execute(_PROMISES, (self._worker,)).fetchall()
+            for (owner, index, state), answer in zip(made, self._answers, strict=False):
                 if state == "pending":
-                    promises.complete(connection, owner, worker, index, answer)
+                    promises.complete(connection, owner, self._worker, index, answer)
+            self._given = min(len(made), len(self._answers))
+
+    @contextmanager
+    def giving(self) -> Iterator[None]:
+        """While open, give them as promises appear: a worker that waits for nothing else does not look at the time."""
+        if not self._answers:
+            yield
+            return
+        over = threading.Event()
+
+        def give_all() -> None:
+            while not over.wait(_PAUSE):
+                self.give()
+
+        thread = threading.Thread(target=give_all, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+class AnsweringClock(SkippingClock):
+    """Skips time once there is nothing left to answer."""
+
+    def __init__(self, start: int | None, answers: Answers) -> None:
+        super().__init__(start)
+        self._answers = answers
+
+    def wait(self, condition: threading.Condition, until: int | None, *, outside: bool = False) -> None:
+        self._answers.give()
+        super().wait(condition, until, outside=outside)

@@ -21,7 +21,7 @@ from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.json_form import python_arguments
 from durable_dsl.engine.oplog.entries import Record, entry_of
 from durable_dsl.engine.oplog.store import FILE
-from durable_dsl.testing.crash_answers import answering
+from durable_dsl.testing.crash_answers import AnsweringClock, Answers
 from durable_dsl.testing.crash_points import Crashed, Watch
 
 if TYPE_CHECKING:
@@ -124,8 +124,9 @@ class Stage:
 
         None if `watch` ended the process before its caller had an answer.
         """
+        answers = Answers(data, WORKER, self._answers)
         try:
-            with _quiet_threads(), self._open(data) as engine, answering(data, WORKER, self._answers):
+            with _quiet_threads(), self._open(data, answers) as engine, answers.giving():
                 worker = engine.worker(WORKER)
                 if watch is not None:
                     watch.follow(worker.id)
@@ -143,10 +144,10 @@ class Stage:
             return Failure(error.type, error.message)
 
     @contextmanager
-    def _open(self, data: Path) -> Iterator[SharedEngine]:
+    def _open(self, data: Path, answers: Answers | None = None) -> Iterator[SharedEngine]:
         options = {name: value for name, value in self.options.items() if name != "answers"}
         if "clock" not in options:
-            options["clock"] = _clock(data)
+            options["clock"] = _clock(data, answers)
         options.setdefault("output", _discard)
         with SharedEngine.open(data, **options) as engine:
             engine.adopt(self.ground.component)
@@ -207,15 +208,16 @@ def _resume(worker: Worker) -> Failure | None:
     return None
 
 
-def _clock(data: Path) -> SkippingClock:
+def _clock(data: Path, answers: Answers | None) -> SkippingClock:
     """Time that is skipped, and that does not go back behind what the data directory has seen."""
     import time
 
-    if not (data / FILE).exists():
-        return SkippingClock()
-    with closing(sqlite3.connect(data / FILE)) as connection:
-        seen = connection.execute("SELECT coalesce(max(time), 0) FROM entry").fetchone()[0]
-    return SkippingClock(max(seen, time.time_ns()))
+    start = None
+    if (data / FILE).exists():
+        with closing(sqlite3.connect(data / FILE)) as connection:
+            seen = connection.execute("SELECT coalesce(max(time), 0) FROM entry").fetchone()[0]
+        start = max(seen, time.time_ns())
+    return SkippingClock(start) if answers is None else AnsweringClock(start, answers)
 
 
 def _discard(_level: str, _data: bytes) -> None:

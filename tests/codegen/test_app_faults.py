@@ -135,7 +135,7 @@ FAULTS = {
     "import-error": (f"{PLACE}{MOVE}\nvalue = {{}}['key']\n", "DSL210", 4, "KeyError: 'key'", "build time"),
     "exit": (f"import sys\n{PLACE}{MOVE}sys.exit(3)\n", "DSL210", 4, "ends the process", "__main__"),
     "syntax": (f"{PLACE}{MOVE}def broken(:\n", "DSL211", 3, "syntax error", "3.14"),
-    "ssl": (f"import ssl\n{PLACE}{MOVE}", "DSL301", 1, "ssl is not there", "guard the import"),
+    "lzma": (f"import lzma\n{PLACE}{MOVE}", "DSL301", 1, "lzma is not there", "guard the import"),
     "ctypes-late": (
         f"{PLACE}def move(source, target):\n    import ctypes\n    return 0\n",
         "DSL301",
@@ -178,7 +178,7 @@ def test_all_faults_come_in_one_run(tmp_path):
     """Imports, marks, regions and exports at once, by file and line."""
     app = (
         "from durable_dsl import atomic, persist, retry\n"
-        "def late():\n    import ssl\n"
+        "def late():\n    import lzma\n"
         '@persist("nothing")\n@retry(max_attempts=-1)\ndef move(source): return 0\n'
         "def g():\n    with atomic: yield\n"
     )

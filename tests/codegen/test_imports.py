@@ -23,11 +23,11 @@ def check(folder, files, vendored=None):
     [
         "import json, os.path, collections.abc, asyncio, sqlite3",
         "import durable_dsl, wrapt, wit_world.exports, componentize_py_types",
-        "try:\n    import ssl\nexcept ImportError:\n    ssl = None",
-        "try:\n    import ssl\nexcept (ModuleNotFoundError, ValueError):\n    import ctypes",
-        "import contextlib\nwith contextlib.suppress(ImportError):\n    import ssl",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ssl",
-        "import typing\nif typing.TYPE_CHECKING:\n    import ssl",
+        "try:\n    import lzma\nexcept ImportError:\n    lzma = None",
+        "try:\n    import lzma\nexcept (ModuleNotFoundError, ValueError):\n    import ctypes",
+        "import contextlib\nwith contextlib.suppress(ImportError):\n    import lzma",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import lzma",
+        "import typing\nif typing.TYPE_CHECKING:\n    import lzma",
         "import sys\nif sys.platform == 'win32':\n    import winreg",
         "import sys\nif sys.platform.startswith('linux') or sys.version_info < (3, 12):\n    import resource",
         "import os\nif os.name == 'nt':\n    import msvcrt",
@@ -43,14 +43,14 @@ def test_what_the_guest_has_or_does_without(text, tmp_path):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("import ssl", 1),
+        ("import lzma", 1),
         ("from ctypes import util", 1),
         ("def f():\n    import bz2", 2),
         ("class A:\n    import lzma", 2),
         ("import sys\nif sys.platform != 'win32':\n    import fcntl", 3),
         ("import importlib\nimportlib.import_module('curses')", 2),
         ("x = __import__('tkinter')", 1),
-        ("try:\n    import ssl\nexcept ValueError:\n    pass", 2),
+        ("try:\n    import lzma\nexcept ValueError:\n    pass", 2),
         ("import multiprocessing.shared_memory", 1),
         ("import nowhere.at.all", 1),
     ],
@@ -65,28 +65,28 @@ def test_the_way_to_a_missing_module_is_told(tmp_path):
     files = {
         "app.py": "\n\nimport client",
         "client.py": "import json\nfrom parts import tls",
-        "parts/tls.py": "import ssl",
+        "parts/tls.py": "import lzma",
     }
     (fault,) = check(tmp_path, files).faults
 
     assert fault.place == "parts/tls.py:1"
-    assert fault.detail == "app.py:3 imports client.py:2 imports parts/tls.py:1 imports ssl"
+    assert fault.detail == "app.py:3 imports client.py:2 imports parts/tls.py:1 imports lzma"
 
 
 def test_a_vendored_package_that_cannot_load(tmp_path):
     """The place is where the user's code imports the package."""
-    package = {"lib/__init__.py": "from lib import b", "lib/b.py": "import ssl"}
+    package = {"lib/__init__.py": "from lib import b", "lib/b.py": "import lzma"}
     (fault,) = check(tmp_path, {"app.py": "import lib"}, package).faults
 
     assert fault.place == "app.py:1"
-    assert fault.detail == "app.py:1 imports lib/__init__.py:1 imports lib/b.py:1 imports ssl"
+    assert fault.detail == "app.py:1 imports lib/__init__.py:1 imports lib/b.py:1 imports lzma"
     assert "another package" in fault.hint
 
 
 def test_a_vendored_package_may_do_without(tmp_path):
     """Late, guarded and conditional imports of packages are not certain to be carried out."""
     text = (
-        "try:\n    import ssl\nexcept ImportError: ...\nif DEBUG:\n    import pdb, ctypes\ndef f():\n    import bz2\n"
+        "try:\n    import lzma\nexcept ImportError: ...\nif DEBUG:\n    import pdb, ctypes\ndef f():\n    import bz2\n"
     )
 
     assert check(tmp_path, {"app.py": "import lib"}, {"lib.py": text}).faults == ()
@@ -101,7 +101,7 @@ def test_late_imports_are_imported_early(tmp_path):
     package = {
         "lib/__init__.py": "def g():\n    import lib.broken",
         "lib/extra.py": "",
-        "lib/broken.py": "import ssl",
+        "lib/broken.py": "import lzma",
     }
     found = check(tmp_path, files, package)
 

@@ -46,11 +46,12 @@ class Timer(Pollable):
     """Ready from a time on; a pause between two looks at promises also when one of them is completed."""
 
     def __init__(self, deadline: int, looked_at: Sequence[Callable[[], bool]] = ()) -> None:
-        self.deadline: int = deadline
+        self.deadline = deadline
         self.looked_at = looked_at
 
     def ready(self, host: Host) -> bool:
-        return host.clock.now() >= self.deadline or (bool(self.looked_at) and self.sooner())
+        due = self.deadline is not None and host.clock.now() >= self.deadline
+        return due or (bool(self.looked_at) and self.sooner())
 
     def sooner(self) -> bool:
         """Whether it has become ready before its time."""
