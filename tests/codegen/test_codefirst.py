@@ -89,6 +89,7 @@ def test_exceptions_that_are_outcomes(worker):
     assert worker.status == "idle"
 
 
+@pytest.mark.guarantee("OUTCOME-1")
 def test_an_outcome_ends_the_atomic_region(worker):
     """As an `Err` does where the world is WIT."""
     before = len(list(worker.oplog()))

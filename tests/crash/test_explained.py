@@ -39,6 +39,7 @@ def doubled(crash_driver, component, **options):
     return [{label for label, count in tried.effects.items() if count > 1} for tried in report.tried]
 
 
+@pytest.mark.guarantee("EXPLAIN-1")
 @pytest.mark.durable(real=0)
 def test_explain_says_what_a_crash_does_again(crash_driver, tmp_path_factory):
     """At a sample of points, what is done twice is what explain says of the request under way."""

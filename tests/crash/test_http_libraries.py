@@ -30,6 +30,7 @@ def run(crash_driver, component, export, *arguments, bounds, **options):
         )  # fmt: skip
 
 
+@pytest.mark.guarantee("HTTP-1")
 @pytest.mark.durable(real=0.5)
 @pytest.mark.parametrize("way", ["httpx", "requests", "urllib"])
 def test_an_open_response_costs_no_request(crash_driver, component, way):

@@ -84,6 +84,7 @@ def test_any_other_exception_leaves_the_region_open():
         assert ["mark-begin-operation"] == names(calls)
 
 
+@pytest.mark.guarantee("OUTCOME-2")
 def test_the_export_that_is_called_decides():
     """Not those that it calls: for them `raises` says nothing then, as in a component."""
     with pytest.raises(RegionFailed):

@@ -175,6 +175,7 @@ def test_an_automatic_update_after_a_snapshot_loads_it(tmp_path):
         assert (0, 8) == (one.version, one.invoke("add", 1))
 
 
+@pytest.mark.guarantee("AGAINST-1")
 def test_nothing_is_performed(tmp_path, unchanged):
     """A request in a persist-nothing zone is not sent: what follows is undecided. Looking at the clock is no effect."""
     zone = "host.set_oplog_persistence_level(host.PersistenceLevel_PersistNothing())\n"

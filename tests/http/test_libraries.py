@@ -101,6 +101,7 @@ def test_what_a_traceback_keeps_open_is_closed_with_the_export(server, component
     assert ["/big", "/after", "/echo"] == server.seen
 
 
+@pytest.mark.guarantee("HTTP-2")
 def test_a_made_key_is_the_same_on_each_attempt(server, component, tmp_path):
     """Equal requests in a region that fails twice have two keys, which stay what they are; other calls have others."""
     server.clear()

@@ -30,6 +30,7 @@ def test_waiting_survives_a_crash_anywhere(crash_driver, tmp_path_factory, expor
     assert [] == report.missed
 
 
+@pytest.mark.guarantee("PROMISE-1")
 @pytest.mark.durable(real=0.2)
 @pytest.mark.parametrize("export", ["twice", "both"])
 def test_answers_survive_a_crash_anywhere(crash_driver, tmp_path_factory, export):

@@ -167,6 +167,7 @@ def test_an_answer_before_the_deadline(component, tmp_path, function):
         assert not engine.complete_promise(promise, {"approved": False})
 
 
+@pytest.mark.guarantee("PROMISE-2")
 def test_the_deadline_stays_where_it_was(component, tmp_path):
     """The worker is down for a while in between: the time goes on, and does not start anew."""
     output, clock = Output(), ManualClock()

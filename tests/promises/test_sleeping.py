@@ -57,6 +57,7 @@ def test_a_day_takes_no_time(worker, function):
     assert 1 == sum(record.kind == "suspend" for record in worker.oplog())
 
 
+@pytest.mark.guarantee("SLEEP-1")
 @pytest.mark.parametrize("function", ["nap", "nap-async"])
 def test_a_minute_in_a_region_on_a_host_that_suspends_there(worker, printed, monkeypatch, function):
     """Golem suspends at 10 s wherever it is; a single sleep of a minute would begin again for ever."""

@@ -35,6 +35,7 @@ def test_plain_python_tests_of_the_example_pass():
     assert 0 == run.returncode, run.stdout
 
 
+@pytest.mark.guarantee("REMOTE-1")
 @pytest.mark.durable(real=0.5)
 @pytest.mark.parametrize(
     ("lines", "sample"), [(LINES, 14), (TOO_MUCH, 6)], ids=["an order that is filled", "an order that is rejected"]

@@ -41,6 +41,7 @@ def second(tmp_path_factory):
     return built_once(HERE / "second", tmp_path_factory)
 
 
+@pytest.mark.guarantee("SNAPSHOT-1")
 def test_state_of_another_shape_is_kept(first, second, tmp_path):
     """The new build has done other things in its history, and its state has another form; later crashes keep it."""
     with Engine.open(tmp_path) as engine:
