@@ -28,7 +28,6 @@ if sys.platform == "wasi":
     from durable_dsl.binding.remote_guest import call, call_async, start
 else:
     from durable_dsl.binding.remote_native import call, call_async, start
-    from durable_dsl.remote_stand_in import StandIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +139,8 @@ def register(protocol: type[Any], implementation: Any, *, component: str | None 
     name, _ = _described(protocol, component)
     if sys.platform == "wasi":
         raise RemoteError(name, "", "register", "denied", "only plain Python has stand-ins for other workers")
+    from durable_dsl.remote_stand_in import StandIn
+
     return StandIn(name, implementation, compiled_methods(protocol))
 
 

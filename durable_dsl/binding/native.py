@@ -42,7 +42,7 @@ class HostUuid:
 
 
 #: Whether `start_over` brings a program back to where an index was taken.
-JUMPS: Final = False
+JUMPS = False
 
 #: The policy that the embedded engine starts with: 3 retries after 100 ms, 300 ms and 900 ms.
 DEFAULT_POLICY: Final = HostRetryPolicy(3, 100_000_000, 1_000_000_000, 3.0)
