@@ -72,8 +72,8 @@ MAY_IMPORT = {
 }
 
 SURFACES = {
-    "durable_dsl": """DurableError Err HostFunctionMissing MarkError Ok PersistenceLevel Promise RegionError
-        RegionFailed RetryPolicy RewindUnsupported Some TransactionFailed TransactionStep atomic commit
+    "durable_dsl": """DurableError Err HostFunctionMissing MarkError Ok PersistenceLevel Promise PromiseTimeout
+        RegionError RegionFailed RetryPolicy RewindUnsupported Some TransactionFailed TransactionStep atomic commit
         create_promise export idempotency_key idempotent is_idempotent load_snapshot non_idempotent
         operation oplog_commit oplog_index persist persistence_level retry retry_policy rewind
         save_snapshot transaction""",

@@ -68,6 +68,7 @@ _NEUTRAL: Final = frozenset(
         "DurableError",
         "HostFunctionMissing",
         "MarkError",
+        "PromiseTimeout",
         "RegionError",
         "RegionFailed",
         "RewindUnsupported",

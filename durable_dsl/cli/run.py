@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "arguments",
         metavar="ARG",
         nargs="*",
-        help="one JSON value per parameter; plain text for strings; @FILE reads a file, - reads stdin",
+        help="one JSON value per parameter; plain text for strings and names; @FILE reads a file, - reads stdin",
     )
     parser.add_argument("--worker", metavar="NAME", help="the worker to call (default: a new one)")
     add_data_option(parser)

@@ -110,8 +110,10 @@ class Component:
     def resolve(self, name: str) -> Export:
         """The export meant by `place`, `orders#place`, `demo:app/orders#place`, `[method]cart.add` and the like.
 
-        The version of an interface may be left out. Raises `UnknownExport`.
+        The version of an interface may be left out, and Python's underscores do for hyphens, which alone WIT has.
+        Raises `UnknownExport`.
         """
+        given, name = name, name.rstrip("_").replace("_", "-")
         exact = [export for export in self.exports if export.name == name]
         matches = exact or [export for export in self.exports if name in _spellings(export)]
         if len(matches) > 1:  # what the engine calls itself, as save-snapshot, is not meant by a short name
@@ -119,7 +121,7 @@ class Component:
         if len(matches) == 1:
             return matches[0]
         shown = matches or self.exports
-        raise UnknownExport(name, [export.name for export in shown], ambiguous=bool(matches))
+        raise UnknownExport(given, [export.name for export in shown], ambiguous=bool(matches))
 
     def export_index(self, export: Export) -> int:
         """wasmtime's index of an exported function, good for every instance."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.output import GuestOutput
 
 _OVERFLOW = "call stack exhausted"
+_TOO_DEEP = "the call stack is exhausted: functions call each other too deep, perhaps without end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ def tell(end: GuestTrap | Failure, output: GuestOutput, roots: Roots | None) -> 
     if found is None:
         if held:
             output.show(held)
+        if not retriable:  # the frames are some of the interpreter's, and say nothing of the program's
+            return Told("RecursionError", _TOO_DEEP, "", retriable, by_host=True)
         return Told("Trap", end.message, end.backtrace, retriable, by_host=True)
     if held and found.rest:
         output.show(found.rest)

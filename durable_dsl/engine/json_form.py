@@ -124,9 +124,9 @@ def from_json(value: Any, kind: t.Type, path: str) -> Any:
             given = _checked_fields(value, kind, path)
             return {name: from_json(given[name], inner, f"{path}.{name}") for name, inner in fields}
         case t.Enum():
-            return _checked(_kebab(value), kind, path)
+            return _checked(_named(value, kind.cases), kind, path)
         case t.Flags(_, names):
-            flags = [_kebab(item) for item in value] if isinstance(value, (list, tuple)) else value
+            flags = [_named(item, names) for item in value] if isinstance(value, (list, tuple)) else value
             _checked(flags, kind, path)
             return [name for name in names if name in flags]
         case t.Variant() | t.Result():
@@ -182,9 +182,13 @@ def _argument(text: str, kind: t.Type, name: str, read: Callable[[str], str]) ->
         text = read(text[1:])
     if (isinstance(kind, t.Enum) or kind in _PLAIN_TEXT) and not text.startswith('"'):
         return from_json(text, kind, name)
+    if isinstance(kind, t.Variant) and not text.lstrip().startswith(('"', "{")):
+        return from_json(text, kind, name)  # a case without a payload, or the list of all cases as what was expected
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
+        if isinstance(kind, t.Option) and (isinstance(kind.inner, t.Enum) or kind.inner in _PLAIN_TEXT):
+            raise ValueFault(name, f"expected {t.text(kind)}: null, or text in double quotes, got {text}") from None
         where = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"column {error.colno}"
         raise ValueFault(name, f"expected {t.text(kind)} as JSON: {error.msg} at {where}") from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, arrays within arrays within …
@@ -233,8 +237,16 @@ def _checked(value: Any, kind: t.Type, path: str) -> Any:
 
 
 def _kebab(name: Any) -> Any:
-    """The WIT name for a name that may be in snake case; WIT names have no underscores."""
-    return name.replace("_", "-") if isinstance(name, str) else name
+    """The WIT name for a name that may be in snake case, as `from_`; WIT names have no underscores."""
+    return name.strip("_").replace("_", "-") if isinstance(name, str) else name
+
+
+def _named(name: Any, names: Sequence[str]) -> Any:
+    """The one of the names that is meant, in snake case or as the member of a Python enum; else what was given."""
+    wanted = _kebab(name)
+    if not isinstance(wanted, str) or wanted in names:
+        return wanted
+    return wanted.lower() if wanted.lower() in names else name
 
 
 def _array(value: Any, kind: t.Type, path: str) -> Sequence[Any]:

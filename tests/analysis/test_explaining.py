@@ -402,3 +402,26 @@ def test_the_last_column_is_wrapped_where_there_is_room():
     assert 80 >= max(map(len, table))
     assert len(table) > 1
     assert step["after_crash"] == " ".join(line[last:] for line in table)
+
+
+def test_methods_of_an_exported_class_are_named_with_it_and_properties_are_none(tmp_path):
+    """A method keeps its class's name where it bears `@export` itself, as for raises=; properties stay inside."""
+    source = """
+        from durable_dsl import export
+
+        @export
+        class Ticket:
+            @property
+            def title(self): return "t"
+
+            def work(self): ...
+
+            @export(raises=ValueError)
+            def close(self): ...
+
+            @export("re-open")
+            def reopen(self): ...
+    """
+    write(tmp_path, {"app.py": source})
+
+    assert ["Ticket.work", "Ticket.close", "Ticket.re-open"] == list(explained(tmp_path))

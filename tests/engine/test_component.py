@@ -174,6 +174,7 @@ def test_exports_come_in_order_with_signatures():
     [
         ("top", "top"),
         ("an-order", f"{SHAPES}#an-order"),
+        ("an_order", f"{SHAPES}#an-order"),
         ("shapes#two", f"{SHAPES}#two"),
         ("tests:bridge/shapes#two", f"{SHAPES}#two"),
         (f"{SHAPES}#two", f"{SHAPES}#two"),

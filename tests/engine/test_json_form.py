@@ -113,6 +113,9 @@ def test_nan_is_a_text():
     [
         (t.Record("r", (("unit-price", U8), ("b", U8))), {"b": 1, "unit_price": 2}, {"unit-price": 2, "b": 1}),
         (t.Enum("e", ("dark-red",)), "dark_red", "dark-red"),
+        (t.Enum("e", ("dark-red",)), "DARK_RED", "dark-red"),
+        (t.Flags("f", ("read-all", "b")), ["READ_ALL"], ["read-all"]),
+        (t.Record("r", (("from", U8),)), {"from_": 1}, {"from": 1}),
         (t.Flags("f", ("read-all", "b")), ["b", "read_all"], ["read-all", "b"]),
         (t.Variant("v", (("a-b", U8), ("c", None))), {"a_b": 1}, {"a-b": 1}),
         (t.Variant("v", (("a-b", U8), ("c", None))), {"c": None}, "c"),
@@ -151,6 +154,7 @@ def test_what_else_is_taken(kind, given_form, value):
         (t.Record("r", (("a-b", U8),)), {"a-b": 1, "a_b": 2}, "v: field `a-b` is given twice"),
         (t.Record("r", (("a", U8),)), [1], "v: expected an object, r, got [1]"),
         (t.Enum("e", ("a", "b")), "c", "v: expected one of `a`, `b`, got 'c'"),
+        (t.Enum("e", ("a", "b")), "VERY_C", "v: expected one of `a`, `b`, got 'VERY_C'"),
         (t.Flags("f", ("a",)), "a", "v: expected a list of flags out of `a`, got 'a'"),
         (t.Flags("f", ("a",)), ["a", "a"], "v: expected a list of flags out of `a`, got ['a', 'a']"),
         (t.Variant("v", (("a", U8), ("b", None))), "a", 'v: case `a` has a payload: write {"a": u8}'),
@@ -182,6 +186,8 @@ def test_what_does_not_fit_is_told(kind, form, text):
         (t.Primitive("char"), "é", "é"),
         (t.Enum("e", ("a-b",)), "a-b", "a-b"),
         (t.Enum("e", ("a-b",)), '"a_b"', "a-b"),
+        (t.Variant("v", (("a", U8), ("b-c", None))), "b_c", "b-c"),
+        (t.Variant("v", (("a", U8), ("b-c", None))), '{"a": 1}', {"a": 1}),
         (U64, str(2**64 - 1), 2**64 - 1),
         (t.Primitive("s8"), "-5", -5),
         (F64, '"NaN"', pytest.approx(math.nan, nan_ok=True)),
@@ -192,7 +198,7 @@ def test_what_does_not_fit_is_told(kind, form, text):
     ],
 )
 def test_arguments_of_the_command_line(kind, text, value):
-    """JSON, or plain text where the parameter is a string, char or enum."""
+    """JSON, or plain text where the parameter is a string, char, enum or a case without payload."""
     assert [value] == arguments([text], export(kind), unread)
 
 
@@ -213,11 +219,12 @@ def test_arguments_from_files_and_stdin():
         (U32, "-1", "a", "expected u32, got -1"),
         (U32, "one", "a", "expected u32 as JSON: Expecting value at column 1"),
         (U32, "", "a", "expected u32 as JSON: Expecting value at column 1"),
-        (t.Option(STRING), "x", "a", "expected option<string> as JSON: Expecting value at column 1"),
+        (t.Option(STRING), "x", "a", "expected option<string>: null, or text in double quotes, got x"),
         (STRING, '"open', "a", "expected string as JSON: Unterminated string starting at at column 1"),
         (STRING, '"two" "texts"', "a", "expected string as JSON: Extra data at column 7"),
         (t.ListOf(U32), "[1,\n 2,]", "a", "expected list<u32> as JSON: "),
         (t.Enum("e", ("x", "y")), "z", "a", "expected one of `x`, `y`, got 'z'"),
+        (t.Variant("v", (("x", None), ("y", U8))), "z", "a", "expected one of `x`, `y`, got 'z'"),
         (U32, "9" * 5000, "a", "expected u32 as JSON: "),
         (t.ListOf(t.ListOf(U32)), "[" * 100_000, "a", "expected list<list<u32>> as JSON: "),
         (t.ListOf(t.Record("line", (("qty", U32),))), '[{"qty":1},{"qty":-1}]', "a[1].qty", "expected u32, got -1"),

@@ -235,8 +235,8 @@ def test_what_is_wrong_is_a_fault_with_its_place(tmp_path, text, expected):
 def test_a_time_out_on_a_host_that_has_none_is_a_fault(tmp_path):
     """DSL713, where the call stands; other things called wait are not meant."""
     app = """import asyncio
-from durable_dsl import create_promise
-
+from durable_dsl import PromiseTimeout, create_promise
+from durable_dsl.promises import PromiseTimeout as Late
 def place(order):
     promise = create_promise()
     promise.wait(timeout=5)

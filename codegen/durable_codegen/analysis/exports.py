@@ -94,10 +94,10 @@ class _Finder:
         """What bears `@export`, methods of such classes included."""
         for function in self.program.app_functions():
             claim = self.claims.get(function.path)
-            if claim is not None:
+            if function.owner is not None and function.owner.path in self.claims:
+                yield from self._method(function, function.owner, claim)
+            elif claim is not None:
                 yield Exported(claim or kebab(function.path.rpartition(".")[2]) or function.name, function)
-            elif function.owner is not None and function.owner.path in self.claims:
-                yield from self._method(function, function.owner)
 
     def guessed(self) -> Iterator[Exported]:
         """Functions with marks that no other function of the app calls, and methods of the bindings' classes."""
@@ -117,9 +117,9 @@ class _Finder:
             ):
                 yield Exported(function.name, function)
 
-    def _method(self, function: Function, owner: Class) -> Iterator[Exported]:
-        name = function.path.rpartition(".")[2]
-        if name == "__init__" or not name.startswith("_"):
+    def _method(self, function: Function, owner: Class, claim: str | None) -> Iterator[Exported]:
+        name = claim or function.path.rpartition(".")[2]
+        if (name == "__init__" or not name.startswith("_")) and not _is_property(function.node):
             yield Exported(f"{owner.path.rpartition('.')[2]}.{name}", function)
 
     def _claims(self) -> Iterator[tuple[str, str]]:
@@ -179,3 +179,12 @@ class _Finder:
         if claim and claim not in {interface.name, python_name(interface.name), interface.id}:
             return None
         return found
+
+
+def _is_property(node: ast.AST) -> bool:
+    """Whether it is a getter, setter or deleter, by the usual names; those stay inside the component."""
+    for decorator in getattr(node, "decorator_list", ()):
+        last = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
+        if last in {"property", "cached_property", "setter", "deleter"}:
+            return True
+    return False
