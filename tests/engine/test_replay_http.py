@@ -234,7 +234,8 @@ def test_a_request_left_open_by_a_finished_invocation_is_not_sent_again(tmp_path
     found = crashed(server, tmp_path, OPEN.format(looked), later)
 
     assert "ConnectionTerminated" == found
-    assert 1 == server.requests["GET /slow/0.2"]
+    # Not even once, where the engine was closed before the connection stood.
+    assert server.requests["GET /slow/0.2"] <= 1
 
 
 def test_in_the_same_process_it_can_be_read_on(tmp_path, server):
