@@ -21,13 +21,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakSet
 
-from durable_dsl.engine.oplog import text
 from durable_dsl.engine.oplog.entries import (
     BeginRemoteWrite,
     EndRemoteWrite,
     FunctionType,
     ImportedFunctionInvoked,
 )
+from durable_dsl.engine.oplog.text import encode
 from durable_dsl.engine.signals import UnfinishedWrite
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ BATCHED: FunctionType = "write-remote-batched"
 HARMLESS: WeakSet[Implementation] = WeakSet()
 
 
+def nothing(*_arguments: Any) -> None:
+    """As `request` of a durable call: its arguments follow from what is recorded already."""
+
+
 def durable(
     perform: Implementation,
     name: str,
@@ -63,18 +67,20 @@ def durable(
 ) -> Implementation:
     """Make `perform(host, *arguments)` a durable call.
 
-    `request(*arguments)` is what of the arguments is stored and compared in replay; all of them by default.
+    `request(*arguments)` is what of the arguments is stored and compared in replay; all of them by default, and with
+    `nothing` none.
     `batch(host, *arguments)` gives the batch that the call is a step of, and `ends(stored)` says which result is its
     last one. `commit` forces the entry to disk where the type does not.
     With `transaction` the effect is in the data directory's own database: `perform(host, connection, *arguments)` runs
     in the transaction that writes the entry, so that there is never one without the other.
     """
     marked = function_type == WRITE_REMOTE and batch is None
+    fixed = encode(None) if request is nothing else None  # known beforehand: no work on the way of a commit
     commits = commit or function_type in {WRITE_REMOTE, BATCHED}
 
     def call(host: Host, *arguments: Any) -> Any:
         if host.replaying:
-            asked = _text(request, arguments) if arguments else None
+            asked = fixed or (_text(request, arguments) if arguments else None)
             begin = begin_write(host, name, asked) if marked and not host.idempotent else None
             value = host.cursor.imported(name, asked)
             if begin is not None:
@@ -86,7 +92,8 @@ def durable(
         return value if finish is None else finish(host, value, *arguments)
 
     def live(host: Host, arguments: tuple[Any, ...]) -> Any:
-        host.check_signal()
+        if host.signal is not None:
+            raise host.signal
         log = host.log
         probe = log.probe
         if not host.recording:
@@ -98,23 +105,21 @@ def durable(
             if batch is not None:
                 batch(host, *arguments).leave(host)
             return value
-        asked = _text(request, arguments) if arguments else None
+        asked = fixed or (_text(request, arguments) if arguments else None)
         begin = begin_write(host, name, asked) if marked and not host.idempotent else None
         member = batch(host, *arguments) if batch is not None else None
-
-        def entry(value: Any) -> ImportedFunctionInvoked:
-            begun = None if member is None else member.begin
-            return ImportedFunctionInvoked(name, asked, text.encode(value), function_type, begun)
-
         if probe is not None:
             probe.called("before", host, name, function_type)
         if transaction:
-            value = log.append_with_effect(within(host, arguments), entry)
+            value = log.append_with_effect(
+                within(host, arguments), lambda value: ImportedFunctionInvoked(name, asked, encode(value), function_type)
+            )
         else:
             value = perform(host, *arguments)
             if probe is not None:
                 probe.called("effect", host, name, function_type)
-            log.append(entry(value))
+            begun = None if member is None else member.begin
+            log.append(ImportedFunctionInvoked(name, asked, encode(value), function_type, begun))
         if begin is not None:
             end_write(host, begin)
         if member is not None and ends is not None and ends(value):
@@ -162,6 +167,6 @@ def end_write(host: Host, begin: int) -> None:
 
 def _text(request: Callable[..., Any] | None, arguments: tuple[Any, ...]) -> str:
     if request is not None:
-        return text.encode(request(*arguments))
+        return encode(request(*arguments))
     first, *others = arguments
-    return text.encode(arguments if others else first)
+    return encode(arguments if others else first)

@@ -139,6 +139,9 @@ class Host:
 
     def next_key_name(self) -> str:
         """The name that the next derived idempotency key is made from: never twice in an invocation."""
-        base = f"region-{self.regions[0]}" if self.regions else f"oplog-index-{self.position}"
+        if self.regions:
+            base = f"region-{self.regions[0]}"
+        else:
+            base = f"oplog-index-{self.log.last_action if self.cursor.live else self.cursor.position}"
         used = self.key_counts[base] = self.key_counts.get(base, -1) + 1
         return f"{base}-{used}" if used or self.regions else base

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from durable_dsl.engine.component import Export
 
 
+_making_event = threading.Lock()
+
+
 class Invocation:
     """A running, queued or finished invocation. Callers with the same key share one."""
 
@@ -21,18 +24,16 @@ class Invocation:
         self.key = key
         #: Whether it has a row in the queue on disk.
         self.queued = False
-        self._finished = threading.Event()
+        #: Whether its result or its error is known.
+        self.done = False
+        self._finished: threading.Event | None = None  # made by the first who has to wait
         self._tell: list[Callable[[], None]] = []
         self._value: Any = None
         self._error: BaseException | None = None
 
-    @property
-    def done(self) -> bool:
-        return self._finished.is_set()
-
     def wait(self, timeout: float | None = None) -> Any:
         """The result; raises InvocationError where it failed, TimeoutError after `timeout` seconds."""
-        if not self._finished.wait(timeout):
+        if not self.done and not self._event().wait(timeout):
             raise TimeoutError(f"the invocation of {self.export.name} has not finished after {timeout} s")
         if self._error is not None:
             raise self._error
@@ -52,7 +53,16 @@ class Invocation:
         self._error = error
         self._end()
 
+    def _event(self) -> threading.Event:
+        with _making_event:
+            event = self._finished = self._finished or threading.Event()
+        if self.done:  # meanwhile; whoever finished it may not have seen the event
+            event.set()
+        return event
+
     def _end(self) -> None:
-        self._finished.set()
+        self.done = True
+        if self._finished is not None:
+            self._finished.set()
         for tell in self._tell:
             tell()

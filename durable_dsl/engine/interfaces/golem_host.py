@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.durability import WRITE_REMOTE, durable
+from durable_dsl.engine.durability import WRITE_REMOTE, durable, nothing
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.oplog.entries import BeginAtomicRegion, ChangeRetryPolicy, EndAtomicRegion, NoOp
 from durable_dsl.engine.retries import RetryPolicy
@@ -159,20 +159,16 @@ def _namespace(base: str) -> bytes:
         return uuid.uuid5(_ROOT, base).bytes
 
 
-def _new_key(host: Host, name: str) -> str:
-    return derived_key(host.invocation_key, name)
-
-
 def _uuid_record(_host: Host, stored: str, _name: str) -> dict[str, int]:
     number = int(stored.replace("-", ""), 16)
     return {"high-bits": number >> 64, "low-bits": number & (1 << 64) - 1}
 
 
 _generate = durable(
-    _new_key,
+    lambda host, name: derived_key(host.invocation_key, name),
     "golem api::generate_idempotency_key",
     WRITE_REMOTE,
-    request=lambda _name: None,
+    request=nothing,
     finish=_uuid_record,
 )
 

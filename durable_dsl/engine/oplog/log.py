@@ -108,7 +108,8 @@ class Oplog:
                     self._being_written = taken
                     effects, self._effects = self._effects, []
                 try:
-                    self.store.transaction(self._writes(taken, effects))
+                    entries = self.store.writes(self.worker, taken)
+                    self.store.transaction(_all(entries, effects) if effects else entries)
                 except BaseException:
                     with self._lock:
                         self._buffer[:0] = taken
@@ -127,7 +128,7 @@ class Oplog:
             self.on_progress(NoOp())
         with self._committing, self._lock:
             index, now = self.last + 1, self._clock.now()
-            buffered = self._writes(self._buffer, self._effects)
+            buffered = _all(self.store.writes(self.worker, self._buffer), self._effects)
 
             def work(connection: sqlite3.Connection) -> T:
                 buffered(connection)
@@ -152,14 +153,13 @@ class Oplog:
         with self._lock:
             return [*self._being_written, *self._buffer]
 
-    def _writes(self, taken: list[tuple[int, int, Entry]], effects: list[Effect[None]]) -> Effect[None]:
-        entries = self.store.writes(self.worker, taken)
-        if not effects:
-            return entries
 
-        def work(connection: sqlite3.Connection) -> None:
-            entries(connection)
-            for effect in effects:
-                effect(connection)
+def _all(entries: Effect[None], effects: list[Effect[None]]) -> Effect[None]:
+    """Writing the entries, and then the effects, as one piece of work."""
 
-        return work
+    def work(connection: sqlite3.Connection) -> None:
+        entries(connection)
+        for effect in effects:
+            effect(connection)
+
+    return work

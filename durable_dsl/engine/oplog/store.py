@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FILE = "durable.sqlite3"
 INLINE_LIMIT = 64 * 1024
-_INSERT = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"INSERT INTO entry VALUES {_VALUES}"
+_INSERT_TWO = f"{_INSERT}, {_VALUES}"
 _SELECT = 'SELECT idx, time, kind, function, type, request, response, "begin", key, detail, crc FROM entry'
 
 
@@ -148,8 +150,11 @@ class Store:
                 detail = _apart(worker, detail, payloads)
             crc = checksum(kind, function, request, response, key, detail)
             rows.append((worker, index, time, kind, function, type_, request, response, begin, key, detail, crc))
-        if len(rows) == 1 and not payloads:
-            return OneStatement(_INSERT, rows[0])
+        if not payloads:
+            if len(rows) == 1:
+                return OneStatement(_INSERT, rows[0])
+            if len(rows) == 2:  # the start of an invocation and its first step
+                return OneStatement(_INSERT_TWO, rows[0] + rows[1])
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(_INSERT, rows)

@@ -12,8 +12,8 @@ none, and ever more seldom where none came.
 from __future__ import annotations
 
 import threading
-import time
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import sqlite3
@@ -74,19 +74,17 @@ class Writer:
             alone = not self._busy and self._expected <= 1
             if alone:
                 self._busy = True
-        return self._write_alone(work) if alone else self._share(work)
-
-    def _write_alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Write the caller's own work, and pass the role on to whoever came meanwhile."""
-        started = time.perf_counter()
+        if not alone:
+            return self._share(work)
+        started = perf_counter()
         try:
-            if self.before_commit is None and isinstance(work, OneStatement):
+            if self.before_commit is None and type(work) is OneStatement:
                 self._cursor.execute(work.statement, work.row)
-                return cast("T", None)
+                return None  # type: ignore[return-value]  # T is None there
             return self._attempt_alone(work)
         finally:
-            self._flush_seconds = time.perf_counter() - started
-            with self._mutex:
+            self._flush_seconds = perf_counter() - started
+            with self._mutex:  # pass the role on to whoever came meanwhile
                 self._expected = 1 + len(self._queue)
                 following = self._queue[0] if self._queue else None
                 self._busy = following is not None
@@ -117,11 +115,11 @@ class Writer:
             if self._expected > 1:
                 self._gather()
             group, self._queue = self._queue, []
-        started = time.perf_counter()
+        started = perf_counter()
         try:
             self._transact(group)
         finally:
-            self._flush_seconds = time.perf_counter() - started
+            self._flush_seconds = perf_counter() - started
             with self._mutex:
                 self._expected = len(group) + len(self._queue)
                 following = self._queue[0] if self._queue else None
@@ -139,9 +137,9 @@ class Writer:
             return
         present = len(self._queue)
         self._awaited = self._expected
-        deadline = time.perf_counter() + min(max(self._flush_seconds * _SHARE, _LEAST), _MOST)
+        deadline = perf_counter() + min(max(self._flush_seconds * _SHARE, _LEAST), _MOST)
         while len(self._queue) < self._awaited:
-            left = deadline - time.perf_counter()
+            left = deadline - perf_counter()
             if left <= 0 or not self._arrived.wait(left):
                 break
         self._awaited = 0
