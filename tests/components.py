@@ -8,7 +8,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from wasmtime import Config, Engine
+from wasmtime import Config, Engine, _ffi
 from wasmtime.component import Component
 
 from durable_codegen.build import build
@@ -28,7 +28,7 @@ def built_once(app: Path, factory: pytest.TempPathFactory) -> Path:
     base = factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder = shared / f"app-{app.parent.name}-{app.name}"
-    with _alone(folder.with_suffix(".lock")):
+    with alone(folder.with_suffix(".lock")):
         if not (folder / OUTPUT).exists():
             shutil.copytree(app, folder, ignore=shutil.ignore_patterns(".durable", "__pycache__", "*.wasm"))
             build(resolve({"output": str(folder / OUTPUT)}, environment={}, folder=folder))
@@ -39,16 +39,17 @@ def compiled(component: Path) -> tuple[Engine, Component]:
     """The component, ready for wasmtime, and its engine. Compiled quickly and once: few calls are made of each."""
     config = Config()
     config.cranelift_opt_level = "none"
+    _ffi.wasmtime_config_cranelift_flag_set(config.ptr(), b"regalloc_algorithm", b"single_pass")
     engine = Engine(config)
     ready = component.with_suffix(".cwasm")
-    with _alone(component.with_suffix(".lock")):
+    with alone(component.with_suffix(".lock")):
         if not ready.exists():
             ready.write_bytes(Component.from_file(engine, str(component)).serialize())
     return engine, Component.deserialize_file(engine, str(ready))
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """One process at a time."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

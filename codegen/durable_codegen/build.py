@@ -21,7 +21,7 @@ from durable_codegen.report import SECTION, Result, exports_of, section
 from durable_codegen.toolchain import tool_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from durable_codegen.config import Settings
     from durable_codegen.front import Front
@@ -65,6 +65,7 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
         return _cached(settings, saved, clock)
     if settings.output.is_dir():
         raise BuildFailed([Fault("DSL404", f"the output {settings.output} is a folder", hint="name a file with -o")])
+    _check_writable(settings.output.parent, settings.output)
     from durable_codegen.analysis.explained_section import EXPLAINED, explained
     from durable_codegen.componentize import componentize
     from durable_codegen.front import run_front
@@ -79,7 +80,7 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
             folders = [work / "generated", front.app_folder, front.vendored, work / "support"]
             shown = [None, front.app_root.shown, "", None]
             componentize(front.composed, "durable_wrapper", folders, built, preload=front.preload, shown=shown)
-            content = section(front.plan, settings.name, version("durable-dsl"), front.app_root.shown)
+            content = section(front.plan, settings.name, version("durable-dsl"), front.app_root.shown, front.modules)
             append_section(built, SECTION, content)
             append_section(built, EXPLAINED, explained(front.modules, exports_of(front.plan)))
         with clock.stage("report"):
@@ -93,7 +94,7 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
         size=settings.output.stat().st_size,
         seconds=clock.seconds,
         cached=False,
-        faults=front.plan.faults,
+        faults=_in_the_project(front.plan.faults, settings),
         stages=tuple(clock.stages),
         target=front.plan.target.name,
         world=str(saved["world"]),
@@ -113,7 +114,7 @@ def emit_only(settings: Settings, into: Path, *, progress: Callable[[str], None]
             _write_generated(front, into, settings)
             _copy_anew(front.composed.wit, into / "wit")
             _copy_anew(front.bindings, into / "bindings")
-    return front.plan.faults
+    return _in_the_project(front.plan.faults, settings)
 
 
 def inferred_wit(settings: Settings) -> tuple[str, tuple[Fault, ...]]:
@@ -152,7 +153,7 @@ def _to_save(front: Front, exports: tuple[dict[str, Any], ...], settings: Settin
 
     return {
         "exports": list(exports),
-        "faults": [asdict(fault) for fault in front.plan.faults],
+        "faults": [asdict(fault) for fault in _in_the_project(front.plan.faults, settings)],
         "target": front.plan.target.name,
         "world": f"{front.plan.world.package}/{front.plan.world.name}",
         "name": settings.name,
@@ -187,8 +188,21 @@ def _put(built: Path, output: Path, replacing: Callable[[Path], Any]) -> None:
         with replacing(output) as part:
             shutil.copyfile(built, part)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise BuildFailed([Fault("DSL404", f"cannot write {output}: {reason}")]) from error
+        raise BuildFailed([_unwritable(str(output), error)]) from error
+
+
+def _unwritable(what: str, error: OSError) -> Fault:
+    return Fault("DSL404", f"cannot write {what}: {error.strerror or error}")
+
+
+def _check_writable(folder: Path, what: Path) -> None:
+    """Whether a file can be made in the folder, or in the nearest one above it that is there; said before any work."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise BuildFailed([_unwritable(str(what), error)]) from error
 
 
 def _make_folder(folder: Path) -> None:
@@ -196,8 +210,8 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise BuildFailed([Fault("DSL404", f"cannot write to the folder {folder}: {reason}")]) from error
+        raise BuildFailed([_unwritable(f"to the folder {folder}", error)]) from error
+    _check_writable(folder, folder)
 
 
 def _copy_anew(source: Path, target: Path) -> None:
@@ -221,7 +235,11 @@ def _paths_of(settings: Settings) -> Iterator[None]:
     try:
         yield
     except BuildFailed as failed:
-        raise BuildFailed(replace(fault, file=_in_project(fault.file, settings)) for fault in failed.faults) from failed
+        raise BuildFailed(_in_the_project(failed.faults, settings)) from failed
+
+
+def _in_the_project(faults: Iterable[Fault], settings: Settings) -> tuple[Fault, ...]:
+    return tuple(replace(fault, file=_in_project(fault.file, settings)) for fault in faults)
 
 
 def _in_project(file: str | None, settings: Settings) -> str | None:

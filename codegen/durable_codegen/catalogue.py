@@ -109,7 +109,7 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "DSL106": Entry(
         "unknown target",
-        "The targets are golem-1.0 and golem-1.1.",
+        "The targets are golem-1.0, golem-1.1 and golem-1.2.",
     ),
     "DSL107": Entry(
         "world and target disagree",
@@ -147,6 +147,12 @@ CATALOGUE: Mapping[str, Entry] = {
         "note: persist-nothing on this target",
         "From Golem 1.2.2 on, replaying a recorded side effect inside a persist-nothing region "
         "fails the worker; before, the block was run again.",
+    ),
+    "DSL122": Entry(
+        "note: an interface that no server implements",
+        "Golem's servers link wasi:keyvalue/atomic and wasi:keyvalue/cache, and panic when one of their functions is "
+        "called. The embedded engine refuses the call with a message. Use wasi:keyvalue/eventual, or keep the value "
+        "in the worker, which runs one call at a time.",
     ),
     # The app against its world.
     "DSL201": Entry(

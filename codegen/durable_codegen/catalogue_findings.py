@@ -53,7 +53,8 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         "idempotency key taken inside a region",
         (
             "A warning. On golem-1.x a key that is taken inside an atomic region or a persist-nothing zone is "
-            "another one at each repetition. Take it before, and hand it in."
+            "another one at each repetition; a random number that is drawn there as a key is so everywhere. Take it "
+            "before, and hand it in."
         ),
     ),
     "DSL507": (
@@ -137,14 +138,14 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         ),
     ),
     "DSL519": (
-        "time or random numbers at import",
+        "time, random numbers or the environment at import",
         (
             "A warning. Modules are imported when the component is built: what is drawn then is frozen into it, the "
-            "same for every worker. Draw it inside a function."
+            "same for every worker, and the environment is empty. Draw it, or read it, inside a function."
         ),
     ),
     "DSL520": (
-        "note: an except that a region's failure never reaches",
+        "note: an except or suppress that a region's failure never reaches",
         (
             "A failure that leaves an atomic region in a block or an inner function ends the instance there, so "
             "that nobody goes on with a region that is still open. Handle the exception inside the region."

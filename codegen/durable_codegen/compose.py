@@ -119,7 +119,9 @@ def compose(
     used = tuple(name for name in host_functions(version) if name in set(words))
     waits = async_exports or "poll-promise" in used
     extra = [f"{name}@{user.needed.wasi}" for name in (_EVENT_LOOP if waits else ())]
-    extra += [name for feature in features for name in feature.imports(user.needed.wasi, target)]
+    present = {InterfaceId.parse(name).unversioned: name for name in world.imports}  # a user's version of it will do
+    wanted = [name for feature in features for name in feature.imports(user.needed.wasi, target)]
+    extra += [present.get(InterfaceId.parse(name).unversioned, name) for name in wanted]
     added = _added(world, version, extra, has_words=bool(used))
     if into.exists():
         shutil.rmtree(into)

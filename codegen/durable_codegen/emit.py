@@ -41,6 +41,9 @@ HOST = "durable_host"
 LATE = "durable_late"
 #: The feature whose exchanges have to be closed at the end of an export.
 HTTP = "durable_dsl.http"
+#: What each generated module says of itself, in its first lines.
+MARK = "Do not edit: the next build writes it anew."
+_HEAD = 1000
 #: What replaces time.sleep, before the app is imported.
 SLEEPING = "durable_dsl.binding.sleeping"
 
@@ -106,8 +109,11 @@ def emit(
 
 
 def write(files: Mapping[str, str], folder: Path) -> None:
-    """Write the files into a folder."""
+    """Write the files into a folder, and take out of it what an earlier build wrote there and this one does not."""
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.py"):
+        if old.name not in files and MARK in old.read_text(encoding="utf-8", errors="replace")[:_HEAD]:
+            old.unlink()
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
 

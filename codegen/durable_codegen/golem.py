@@ -29,7 +29,7 @@ class Generation:
 
 GENERATIONS: Final[tuple[Generation, ...]] = (
     Generation("1.1", "golem-1.1.yaml.jinja", "golem-1.0"),
-    Generation("1.2", "golem-1.2.yaml.jinja", "golem-1.1"),
+    Generation("1.2", "golem-1.2.yaml.jinja", "golem-1.2"),
 )
 
 

@@ -230,7 +230,12 @@ class HintReader:
             self._faults.append(Fault("DSL601", message, file, line, "use list[…] of an Enum, or two Flags"))
             return None
         kind = Enumeration if about["kind"] == "enum" else FlagSet
-        return kind(python, members, about["doc"])
+        wit = dict(members)
+        aliases = ((kebab(name), wit[member]) for name, member in about["aliases"].items())
+        known = set(wit.values())
+        return kind(
+            python, members, about["doc"], tuple((a, b) for a, b in aliases if a is not None and a not in known)
+        )
 
     def _record(self, about: Mapping[str, Any], python: PyClass, place: Place) -> Record | None:
         name = about["qualname"]

@@ -38,12 +38,13 @@ Kind = Literal["freestanding", "constructor", "method", "static"]
 
 @dataclass(frozen=True, slots=True)
 class InferredParam:
-    """A parameter; `keyword`: Python wants it by its name."""
+    """A parameter; `keyword`: Python wants it by its name. `default` is as in `Parameter`."""
 
     python: str
     wit: str
     type: Type
     keyword: bool
+    default: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ class _World:
             seen[wit] = each.name
             kind = self._reader.of(hints.get(each.name, {"is": "missing", "text": ""}), place)
             if kind is not None:
-                yield InferredParam(each.name, wit, kind, each.kind == "KEYWORD_ONLY")
+                yield InferredParam(each.name, wit, kind, each.kind == "KEYWORD_ONLY", each.default)
 
     def _result(self, hint: Mapping[str, Any], place: Place) -> Type | None:
         if hint["is"] == "none":
@@ -293,6 +294,13 @@ def _unseen(scan: Scan, found: Iterable[Explicit]) -> Iterator[Fault]:
                 hidden = function.hidden
                 yield Fault("DSL615", message, hidden.file, hidden.line, "put @export at the top")
     exported = {each.class_.type for each in found if each.class_ is not None}
+    # Those that an exported class inherits are exports with it.
+    inherited = {
+        (method.defined, name)
+        for each in found
+        if each.class_ is not None
+        for name, method in each.class_.methods.items()
+    }
     for module in scan.modules.values():
         for owner in module.classes.values():
             for name, method in owner.methods.items():
@@ -301,6 +309,7 @@ def _unseen(scan: Scan, found: Iterable[Explicit]) -> Iterator[Fault]:
                     export is not None
                     and owner.type not in exported
                     and f"{owner.module}.{owner.qualname}" == method.defined
+                    and (method.defined, name) not in inherited
                 ):
                     message = f"@export on {owner.name}.{name}, a method of a class that is not exported"
                     yield Fault("DSL609", message, export.file, export.line, f"put @export on the class {owner.name}")

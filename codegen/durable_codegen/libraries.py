@@ -2,7 +2,8 @@
 
 Nothing of them is changed. A generated module, imported before anything of the app, tells each library that the app
 can reach where its requests go: http.client its sockets, urllib3 its connections, httpx its transports. All of them
-import `ssl`, which the guest's Python does not have: a stand-in takes its place wherever it is imported.
+import `ssl`, which the guest's Python does not have: a stand-in takes its place wherever it is imported. What
+importlib.metadata would read of packages is kept in the component.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ GENERATED: Final = "durable_libraries"
 HTTP_LIBRARIES: Final = frozenset(
     {"http.client", "urllib.request", "urllib.robotparser", "xmlrpc.client", "httpx", "requests", "urllib3"}
 )
+#: Reads files of packages, which a component does not have.
+_METADATA: Final = "importlib.metadata"
 _VENDORED: Final = ("urllib3", "requests", "httpx")
 
 
@@ -40,9 +43,12 @@ def supplied(modules: Mapping[str, Module]) -> frozenset[str]:
 def libraries_in_use(modules: Mapping[str, Module]) -> tuple[str, ...] | None:
     """The libraries that the generated module sees to, None if it is not needed.
 
-    `modules` are those that the app can reach, its own and its packages'. Empty where `ssl` alone is imported.
+    `modules` are those that the app can reach, its own and its packages'.
     """
     imported = imported_modules(modules)
+    found = [_METADATA] if _METADATA in imported else []
     if imported & HTTP_LIBRARIES:
-        return ("http.client", *(name for name in _VENDORED if name in modules))
-    return () if "ssl" in imported else None
+        found += ["ssl", "http.client", *(name for name in _VENDORED if name in modules)]
+    elif "ssl" in imported:
+        found.append("ssl")
+    return tuple(found) or None

@@ -257,3 +257,14 @@ def _notes(plan: Plan) -> Iterable[Fault]:
             "persist-nothing region; before, the region was run again",
             severity="note",
         )
+    for name in ("wasi:keyvalue/atomic", "wasi:keyvalue/cache"):
+        file, line = plan.world.place_of_import(name)
+        if file is not None:
+            yield Fault(
+                "DSL122",
+                f"the world {plan.world.name} imports {name}, whose functions no Golem server has: calling one is a "
+                "panic there, and a failure of the worker in the embedded engine",
+                file,
+                line,
+                severity="note",
+            )

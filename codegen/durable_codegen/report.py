@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from durable_codegen.arguments import arguments_of
 from durable_codegen.faults import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from durable_codegen.faults import Fault
+    from durable_codegen.modules import Module
     from durable_codegen.plan import Plan, PlannedFunction, PlannedInterface
     from durable_codegen.scan import MarkRecord
 
@@ -44,7 +47,7 @@ def exports_of(plan: Plan) -> tuple[dict[str, Any], ...]:
     return tuple(_export(interface, function) for interface, function in plan.functions())
 
 
-def section(plan: Plan, name: str, version: str, app_path: str) -> bytes:
+def section(plan: Plan, name: str, version: str, app_path: str, modules: Mapping[str, Module]) -> bytes:
     """The content of the custom section; `app_path` is where the app's root lies in the project."""
     content = {
         "format": 1,
@@ -53,6 +56,8 @@ def section(plan: Plan, name: str, version: str, app_path: str) -> bytes:
         "world": f"{plan.world.package}/{plan.world.name}",
         "name": name,
         "exports": list(exports_of(plan)),
+        "functions": dict(_functions(plan, modules)),
+        "arguments": arguments_of(plan),
         "roots": {
             "0": {"kind": "generated"},
             "1": {"kind": "app", "path": app_path or "."},
@@ -94,6 +99,15 @@ def table_rows(exports: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str
         place = f"{each['file']}:{each['line']}" if each["line"] else each["file"] or ""
         rows.append((name, f"{'async ' if each['async'] else ''}{words}".strip() or "-", place))
     return rows
+
+
+def _functions(plan: Plan, modules: Mapping[str, Module]) -> Iterator[tuple[str, str]]:
+    """The app's functions and where they stand: for whoever calls one that is not exported. The app's own come last."""
+    for module in sorted(modules.values(), key=lambda each: (each.name == plan.module, each.name)):
+        if module.root.kind == "app":
+            for node in module.tree.body:
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    yield node.name, f"{module.file}:{node.lineno}"
 
 
 def _export(interface: PlannedInterface, planned: PlannedFunction) -> dict[str, Any]:

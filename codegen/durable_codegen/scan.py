@@ -41,6 +41,8 @@ class Parameter:
     name: str
     kind: str
     has_default: bool
+    #: The default as JSON, alone in a tuple, where it has a simple form.
+    default: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,4 +341,4 @@ class _Reader:
 def _parameters(given: Sequence[Mapping[str, Any]] | None) -> tuple[Parameter, ...] | None:
     if given is None:
         return None
-    return tuple(Parameter(each["name"], each["kind"], each["default"]) for each in given)
+    return tuple(Parameter(each["name"], each["kind"], each["default"], tuple(each["value"])) for each in given)

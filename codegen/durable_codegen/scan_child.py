@@ -8,9 +8,11 @@ The process ends without running exit handlers, so that threads and hooks of the
 from __future__ import annotations
 
 import contextlib
+import enum
 import faulthandler
 import inspect
 import json
+import math
 import os
 import sys
 import traceback
@@ -269,9 +271,25 @@ def _parameters(function: Any) -> list[dict[str, Any]] | None:
     except (TypeError, ValueError):
         return None
     return [
-        {"name": each.name, "kind": each.kind.name, "default": each.default is not each.empty}
+        {
+            "name": each.name,
+            "kind": each.kind.name,
+            "default": each.default is not each.empty,
+            "value": [] if each.default is each.empty else _plain(each.default),
+        }
         for each in signature.parameters.values()
     ]
+
+
+def _plain(value: Any) -> list[Any]:
+    """A default as JSON, in a list; an empty one where it has no simple form."""
+    if isinstance(value, enum.Flag):
+        return [[each.name for each in value]]
+    if isinstance(value, enum.Enum):
+        return [value.name]
+    if value is None or type(value) in {bool, int, str}:
+        return [value]
+    return [value] if type(value) is float and math.isfinite(value) else []
 
 
 def _mark(mark: Any) -> dict[str, Any]:

@@ -138,7 +138,12 @@ class Hints:
             }
             if issubclass(value, enum.Enum):
                 about["kind"] = "flags" if issubclass(value, enum.Flag) else "enum"
-                about["members"] = _members(value)
+                about["members"] = members = _members(value)
+                about["aliases"] = {
+                    name: each.name
+                    for name, each in value.__members__.items()
+                    if name != each.name and each.name in members
+                }
             elif dataclasses.is_dataclass(value):
                 about["kind"] = "dataclass"
                 about["parameters"] = [each.__name__ for each in getattr(value, "__parameters__", ())]

@@ -109,20 +109,22 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Enumeration:
-    """An Enum: names of the members in Python and in WIT."""
+    """An Enum: names of the members in Python and in WIT; `aliases` are other names in WIT, and what they mean."""
 
     python: PyClass
     members: tuple[tuple[str, str], ...]
     docs: str
+    aliases: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FlagSet:
-    """A Flag: names of the single bits in Python and in WIT."""
+    """A Flag: names of the single bits in Python and in WIT, and aliases as of an Enum."""
 
     python: PyClass
     members: tuple[tuple[str, str], ...]
     docs: str
+    aliases: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

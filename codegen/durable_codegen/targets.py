@@ -78,6 +78,18 @@ TARGETS: dict[str, Target] = {
             packages={"golem:rpc": "0.1.0"},
             later={"poll-promise": "1.1.5"},
         ),
+        Target(
+            name="golem-1.2",
+            version="1.1.0",
+            series="1.1",
+            has_jitter=True,
+            has_trap=False,
+            servers="Golem 1.2.0 to 1.2.5",
+            forgets_retries=True,
+            persist_nothing_changed=True,
+            packages={"golem:rpc": "0.2.0"},
+            later={"poll-promise": "1.1.5"},
+        ),
     )
 }
 
@@ -91,12 +103,12 @@ def target_named(name: str) -> Target:
     try:
         return TARGETS[name]
     except KeyError:
-        known = " and ".join(f"{target.name} ({target.servers})" for target in TARGETS.values())
+        known = ", ".join(f"{target.name} ({target.servers})" for target in TARGETS.values())
         raise BuildFailed([Fault("DSL106", f'there is no target "{name}"', hint=f"The targets are {known}.")]) from None
 
 
 def target_for_version(version: str) -> Target | None:
-    """The target whose components import that version of golem:api, if there is one."""
+    """The target whose components import that version of golem:api, the one with the most servers if several do."""
     if (match := _SERIES.fullmatch(version)) is None:
         return None
     return next((target for target in TARGETS.values() if target.series == match[1]), None)
@@ -115,9 +127,9 @@ def choose_target(world: World, requested: str | None) -> Target:
     chosen = target_for_version(world.golem_api)
     if chosen is None:
         raise BuildFailed([_unknown_version(world, world.golem_api)])
-    if asked is not None and asked is not chosen:
+    if asked is not None and asked.series != chosen.series:
         raise BuildFailed([_conflict(world, world.golem_api, asked, chosen)])
-    return chosen
+    return asked or chosen
 
 
 def _unknown_version(world: World, version: str) -> Fault:

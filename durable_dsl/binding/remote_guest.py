@@ -11,6 +11,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+from uuid import UUID
 
 import durable_remote_host as host
 
@@ -47,6 +48,8 @@ _NODES: Final[dict[str, Any]] = {
     "prim-bool": host.WitNode_PrimBool,
     "prim-string": host.WitNode_PrimString,
 }
+#: From golem:rpc 0.2 on (Golem 1.2) a worker is named by its id, before by an address.
+_BY_ID: Final = hasattr(host, "WorkerId")
 _CASES: Final = {made: case for case, made in _NODES.items() if isinstance(made, type)}
 _ERRORS: Final = {
     host.RpcError_ProtocolError: "protocol-error",
@@ -101,8 +104,13 @@ def start(target: Target, function: str, params: list[Nodes]) -> None:
 
 
 def _callee(target: Target) -> Any:
+    component = _component_id(target.component)
+    if _BY_ID:
+        number = UUID(component).int
+        uuid = host.Uuid(number >> 64, number & (1 << 64) - 1)
+        return host.WasmRpc(host.WorkerId(host.ComponentId(uuid), target.worker))
     # A worker's name is a part of an address.
-    return host.WasmRpc(host.Uri(f"urn:worker:{_component_id(target.component)}/{quote(target.worker, safe='')}"))
+    return host.WasmRpc(host.Uri(f"urn:worker:{component}/{quote(target.worker, safe='')}"))
 
 
 def _component_id(component: str) -> str:

@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the same as --format json")
     parser.add_argument("--wit", metavar="PATH", help="WIT file or folder (default: wit/ beside the app)")
     parser.add_argument("--world", metavar="NAME", help="the world, where the WIT has several")
-    parser.add_argument("--target", metavar="TARGET", help="golem-1.0 (default) or golem-1.1")
+    parser.add_argument("--target", metavar="TARGET", help="golem-1.0 (default), golem-1.1 or golem-1.2")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -35,19 +35,8 @@ VERBS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    completing = "_ARGCOMPLETE" in os.environ
-    parser = _parser(list(VERBS) if completing else _wanted(words))
-    if completing:
-        import argcomplete
-
-        argcomplete.autocomplete(parser)
-    namespace = _parse(parser, words)
-    if namespace.verb is None:
-        parser.print_help(sys.stderr)
-        return console.USAGE
     try:
-        status = _module(namespace.verb).run(namespace)
-        sys.stdout.flush()
+        return _run(words)
     except console.CommandError as fault:
         console.error(fault.message, fault.hint)
         return fault.status
@@ -59,6 +48,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # complaint while it flushes at exit, so stdout is pointed elsewhere first.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return console.FAULT
+
+
+def _run(words: Sequence[str]) -> int:
+    completing = "_ARGCOMPLETE" in os.environ
+    parser = _parser(list(VERBS) if completing else _wanted(words))
+    if completing:
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
+    namespace = _parse(parser, words)
+    if namespace.verb is None:
+        parser.print_help(sys.stderr)
+        return console.USAGE
+    status = _module(namespace.verb).run(namespace)
+    sys.stdout.flush()
     return status
 
 

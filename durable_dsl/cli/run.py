@@ -131,6 +131,13 @@ def _let_others_finish(engine: Engine) -> None:
     """Calls of other workers that nobody waits for are done here, unless they wait for something else."""
     for suspended in engine.settle():
         console.note(f"worker {suspended.name} is suspended; `durable-dsl worker resume {suspended.name}` continues it")
+    coming = engine.schedule.coming()
+    if coming:
+        from durable_dsl.engine.oplog.view import time_text
+
+        calls = "1 call is" if len(coming) == 1 else f"{len(coming)} calls are"
+        when = f"the next for worker {coming[0].worker} at {time_text(coming[0].time)}"
+        console.note(f"{calls} scheduled, {when}; what runs workers here then makes them")
 
 
 def _compact(value: object) -> str:

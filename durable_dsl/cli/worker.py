@@ -134,9 +134,10 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
         console.print_json(facts)
         return console.OK
     error, updates, pending = facts.pop("error"), facts.pop("updates"), facts.pop("pending")
-    unfinished = facts.pop("unfinished")
+    unfinished, scheduled = facts.pop("unfinished"), facts.pop("scheduled")
     lines = [f"{label.replace('_', ' '):<12} {value}" for label, value in facts.items()]
     lines += [f"{'waiting':<12} {call['function']} ({call['idempotency_key']})" for call in pending]
+    lines += [f"{'at ' + call['time'][:19]:<12} {call['function']} ({call['idempotency_key']})" for call in scheduled]
     for update in updates:
         details = f" ({update['details']})" if update["details"] else ""
         lines.append(f"{'update':<12} to version {update['version']}, {update['mode']}: {update['status']}{details}")
@@ -172,10 +173,17 @@ def _after_resuming(worker: Worker, arguments: argparse.Namespace, said: str) ->
 
 
 def _after_running(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
-    """Wait for what waits in the queue too; a failure is the guest's."""
+    """Wait for what waits in the queue too; a failure is the guest's, and told as `run` tells it."""
+    from durable_dsl.engine.turns import told
+
     worker.settle()
     _told(worker, arguments, said)
-    return console.GUEST_FAILED if worker.status == "failed" else console.OK
+    if worker.status != "failed":
+        return console.OK
+    error = worker.summary().error
+    if error is not None and not arguments.json:
+        raise invocation_failed(told(error), worker.name)
+    return console.GUEST_FAILED
 
 
 def _interrupt(engine: Engine, arguments: argparse.Namespace) -> int:
@@ -191,6 +199,7 @@ def _simulate_crash(engine: Engine, arguments: argparse.Namespace) -> int:
 
 def _complete_promise(engine: Engine, arguments: argparse.Namespace) -> int:
     from durable_dsl.engine.errors import InvocationError, LeaseError
+    from durable_dsl.engine.oplog.summary import OVER
 
     name, index, value = _promise(arguments)
     data = value.encode()
@@ -201,14 +210,15 @@ def _complete_promise(engine: Engine, arguments: argparse.Namespace) -> int:
             raise console.CommandError(f"cannot read {value[1:]}: {error.strerror}") from error
     found = PromiseId.parse(name) if index is None else None
     named = name if found is None else found.worker
-    before = next((worker.oplog_index for worker in engine.workers() if worker.name == named), 0)
+    known = next((worker for worker in engine.workers() if worker.name == named), None)
+    before, waited = (0, False) if known is None else (known.oplog_index, known.status in {"suspended", "running"})
     done = engine.complete_promise(name, data) if index is None else engine.complete_promise(name, index, data)
     worker = engine.worker(named)
     said = f"promise {index if found is None else found.index} {'completed' if done else 'was completed before'}"
-    if not done or worker.status not in {"suspended", "running"}:
+    if not (done and waited):
         return _told(worker, arguments, said)
-    try:
-        if _waits_again(worker, before):
+    try:  # it may have run on already, and failed
+        if worker.status not in OVER and _waits_again(worker, before):
             _told(worker, arguments, said)
             console.note(f"worker {worker.name} waits for something else; `durable-dsl worker resume` stays with it")
             return console.OK

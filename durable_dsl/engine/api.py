@@ -32,6 +32,7 @@ from durable_dsl.engine.lease import Lease
 from durable_dsl.engine.loading import LoadedComponent, build_facts, name_of
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.oplog.store import Store
+from durable_dsl.engine.scheduled import Schedule
 from durable_dsl.engine.watcher import Watcher
 from durable_dsl.engine.worker import Worker
 
@@ -89,6 +90,7 @@ class Engine:
         self.catalogue = Catalogue(self.store, data)
         #: Which worker waits for a call of which.
         self.waiting = Waiting()
+        self.schedule = Schedule(self)
 
     @classmethod
     def open(
@@ -135,10 +137,13 @@ class Engine:
         if self._watcher is not None:
             self._watcher.close()
             self._watcher = None
-        for worker in self._workers.values():
+        self.schedule.close()
+        with self._lock:
+            self.closed = True
+            workers = list(self._workers.values())
+            self._workers.clear()
+        for worker in workers:
             worker.close()
-        self._workers.clear()
-        self.closed = True
         self.store.close()
 
     # Components
@@ -225,6 +230,7 @@ class Engine:
         lease = Lease(self.leases, row.id, name)
         try:
             self.catalogue.delete_worker(row.id)
+            lease.remove()
         finally:
             lease.close()
         return True
@@ -277,6 +283,7 @@ class Engine:
 
         A worker may have called others without waiting for them.
         """
+        self.schedule.run_due()
         while True:
             active = [worker for worker in self.opened_workers() if worker.running]
             suspended = [worker for worker in active if worker.status == "suspended"]

@@ -7,11 +7,12 @@ conversions. wasmtime 50 does a function's post-return work itself.
 from __future__ import annotations
 
 import ctypes
-import textwrap
+import re
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from durable_dsl.engine import bridge_ffi as ffi
+from durable_dsl.engine.beginnings import beginning
 from durable_dsl.engine.bridge_codegen import has_resources, owns_memory
 from durable_dsl.engine.bridge_entry import EPOCH_TICK, HOSTS, RUNNING, enter, stop
 from durable_dsl.engine.bridge_errors import ComponentFault, GuestTrap, InstanceUnusable
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 _VAL_WORDS = ffi.VAL_SIZE // 8
 _BACKTRACE = "error while executing at wasm backtrace:"
+_TOO_MUCH = "fuel allocated for hostcalls has been exhausted"
+_TOO_MUCH_SAID = (
+    "a result, or the arguments of a host call, are too big to be taken out of the guest in one piece: about "
+    f"{ffi.COPY_LIMIT // ffi.COPY_COST >> 20} MiB of bytes, or as many numbers, is the most; pass it in parts"
+)
 
 
 class Instance:
@@ -49,6 +55,7 @@ class Instance:
         component = imports.component
         self._store: int | None = ffi.new_store(ffi.address_of(component.engine.ptr()), None, None)
         self.context: int = ffi.store_context(self._store)
+        ffi.raise_copy_limit(self.context)
         #: What the guest holds of the host, and the host of the guest.
         self.handles = Handles(self.context)
         if max_memory is not None:
@@ -60,7 +67,8 @@ class Instance:
         self.address = ctypes.addressof(self._instance)
         linker, raw = ffi.address_of(imports.linker.ptr()), ffi.address_of(component.raw.ptr())
         try:
-            self.run(ffi.instantiate, linker, self.context, raw, self.address)
+            with beginning():
+                self.run(ffi.instantiate, linker, self.context, raw, self.address)
         except GuestTrap as trap:
             self.close()
             if trap.backtrace:
@@ -172,10 +180,18 @@ class Instance:
         failure, self.failure = self.failure, None
         if failure is not None:
             return failure
+        if _TOO_MUCH in message:
+            return GuestTrap(_TOO_MUCH_SAID)
         if message.startswith(_BACKTRACE):
             backtrace, _, cause = message.removeprefix(_BACKTRACE).partition("\n\nCaused by:\n")
-            return GuestTrap(textwrap.dedent(cause).strip(), backtrace.strip("\n"))
+            return GuestTrap(_in_one_line(cause), backtrace.strip("\n"))
         return GuestTrap(message)
+
+
+def _in_one_line(causes: str) -> str:
+    """The trap first, then what wasmtime says of it: several causes are numbered, the innermost last."""
+    told = [re.sub(r"^\d+: ", "", line.strip()) for line in causes.strip().splitlines()]
+    return told[-1] if len(told) == 1 else f"{told[-1]} ({', '.join(told[:-1])})"
 
 
 class _Call:

@@ -46,28 +46,46 @@ class ComponentFault(EngineError, ValueError):  # noqa: N818  (the user's mistak
 
 
 class UnknownExport(EngineError, LookupError):  # noqa: N818  (as above)
-    """No export, or more than one, has the name given; `candidates` are full names."""
+    """No export, or more than one, has the name given; `candidates` are full names.
 
-    def __init__(self, name: str, candidates: Sequence[str], *, ambiguous: bool) -> None:
-        super().__init__(name, tuple(candidates), ambiguous)
+    `defined` is where the app has a function of that name that it does not export, as "orders.py:12".
+    """
+
+    def __init__(self, name: str, candidates: Sequence[str], *, ambiguous: bool, defined: str | None = None) -> None:
+        super().__init__(name, tuple(candidates), ambiguous, defined)
         self.name = name
         self.candidates = tuple(candidates)
         self.ambiguous = ambiguous
+        self.defined = defined
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _unknown_export, (self.name, self.candidates, self.ambiguous)
+        return _unknown_export, (self.name, self.candidates, self.ambiguous, self.defined)
 
     def __str__(self) -> str:
+        unknown = f"there is no export `{self.name}`{self._hint}"
         if not self.candidates:
-            return f"there is no export `{self.name}`; the component exports no functions"
+            return f"{unknown}; the component exports no functions"
         listed = "\n".join(f"  {candidate}" for candidate in self.candidates)
         if self.ambiguous:
             return f"`{self.name}` could be any of these exports; give the full name:\n{listed}"
-        return f"there is no export `{self.name}`; the component exports:\n{listed}"
+        return f"{unknown}; the component exports:\n{listed}"
+
+    @property
+    def _hint(self) -> str:
+        """What was meant, perhaps."""
+        if self.defined is not None:
+            return (
+                f" ({self.defined} defines it and does not export it: mark it with @export, or declare it in the WIT)"
+            )
+        import difflib  # here alone: start-up time counts
+
+        given = self.name.rpartition("#")[2]
+        close = difflib.get_close_matches(given, {one.rpartition("#")[2] for one in self.candidates}, n=1, cutoff=0.7)
+        return f" (did you mean `{close[0]}`?)" if close else ""
 
 
-def _unknown_export(name: str, candidates: Sequence[str], ambiguous: bool) -> UnknownExport:
-    return UnknownExport(name, candidates, ambiguous=ambiguous)
+def _unknown_export(name: str, candidates: Sequence[str], ambiguous: bool, defined: str | None) -> UnknownExport:
+    return UnknownExport(name, candidates, ambiguous=ambiguous, defined=defined)
 
 
 class MissingImports(ComponentFault):

@@ -140,6 +140,8 @@ class ImportSet:
         return callback
 
     def _write(self, name: str, kind: t.FunctionType, implementation: Callable[..., Any]) -> PythonFunction:
+        choose = getattr(implementation, "for_type", None)  # its types differ within one version of the interface
+        implementation = implementation if choose is None else choose(kind)
         constant = self.namespace.constant
         resources = any(has_resources(part) for part in (*(part for _, part in kind.params), kind.result))
         arguments = ["HOSTS[context]"]
@@ -200,12 +202,15 @@ def _first_call(
     return answer
 
 
+_DECLARED_OTHERWISE = "it may be declared for a later version than the engine offers; then build against an older one"
+
+
 def _explainer(name: str, kind: t.Type) -> Callable[[Any, Exception], None]:
     """For a result that could not be written: says what is wrong with it as plainly as for a user's argument."""
 
     def explain(value: Any, error: Exception) -> None:
         fault = find_fault(value, kind, f"{name} result", lambda *_: "")
         if fault is not None:
-            raise ImplementationFault(str(fault)) from error
+            raise ImplementationFault(f"{fault}\n  {_DECLARED_OTHERWISE}") from error
 
     return explain

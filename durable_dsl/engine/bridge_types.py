@@ -18,6 +18,8 @@ from durable_dsl.engine import types as t
 from durable_dsl.engine.bridge_errors import ComponentFault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wasmtime import Engine
 
 _PRIMITIVES: dict[type, t.Primitive] = {
@@ -55,6 +57,8 @@ class Reflection:
         self._engine = engine
         self._resources: list[tuple[wc.ResourceType, t.Resource]] = []
         self._read: dict[tuple[str, str, bool], t.FunctionType] = {}
+        #: By the names of exported types, what their cases are called besides.
+        self.aliases: Mapping[str, Mapping[str, str]] = {}
         kind = component.type
         self.imports = self._interfaces(kind.imports(engine), host=True)
         self.exports = self._interfaces(kind.exports(engine), host=False)
@@ -137,9 +141,11 @@ class Reflection:
                 cases = tuple((name, None if kind is None else self._type(kind, interface)) for name, kind in raw.cases)
                 return t.Variant(self._name(raw, interface), cases)
             case wc.EnumType():
-                return t.Enum(self._name(raw, interface), tuple(raw.names))
+                name = self._name(raw, interface)
+                return t.Enum(name, tuple(raw.names), self._aliases(name, interface))
             case wc.FlagsType():
-                return t.Flags(self._name(raw, interface), tuple(raw.names))
+                name = self._name(raw, interface)
+                return t.Flags(name, tuple(raw.names), self._aliases(name, interface))
             case wc.OwnType():
                 return t.Own(self._handle(raw.ty))
             case wc.BorrowType():
@@ -152,6 +158,11 @@ class Reflection:
         if known is None:
             raise TypeError("a resource that no interface names")
         return known
+
+    def _aliases(self, name: str | None, interface: Interface) -> tuple[tuple[str, str], ...]:
+        if not self.aliases or interface is not self.exports.get(interface.id):
+            return ()
+        return tuple(self.aliases.get(name or "", {}).items())
 
     def _name(self, raw: Any, interface: Interface) -> str | None:
         """The WIT name: the interface's own, else any other interface's for an equal type."""

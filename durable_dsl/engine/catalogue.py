@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.errors import StoreError, UsageError
+from durable_dsl.engine.whole_files import write_whole
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
     from durable_dsl.engine.oplog.entries import Create
     from durable_dsl.engine.oplog.store import Store
@@ -130,7 +130,7 @@ class Catalogue:
 
     def delete_worker(self, worker: int) -> None:
         def work(connection: sqlite3.Connection) -> None:
-            for table in ("entry", "payload", "queue", "promise"):
+            for table in ("entry", "payload", "queue", "schedule", "promise", "control"):
                 connection.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))  # noqa: S608 - fixed names
             connection.execute("DELETE FROM worker WHERE id = ?", (worker,))
 
@@ -139,17 +139,14 @@ class Catalogue:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy whole or not at all, and on disk before anything refers to it."""
+
+    def fill(out: IO[bytes]) -> None:
+        with source.open("rb") as content:
+            shutil.copyfileobj(content, out, 1 << 20)
+        out.flush()
+        os.fsync(out.fileno())
+
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".copy-")
-        try:
-            with os.fdopen(handle, "wb") as out, source.open("rb") as content:
-                shutil.copyfileobj(content, out, 1 << 20)
-                out.flush()
-                os.fsync(out.fileno())
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink()
-            raise
+        write_whole(target, fill)
     except OSError as error:
         raise StoreError(str(target), error.strerror or str(error)) from error

@@ -10,36 +10,43 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import mmap
 import os
-import tempfile
 import threading
-import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import bridge_ffi as ffi
 from durable_dsl.engine.bridge_errors import ComponentFault, UnknownExport
 from durable_dsl.engine.bridge_types import Interface, Reflection
+from durable_dsl.engine.cache import tidy, used
 from durable_dsl.engine.sections import custom_section
 from durable_dsl.engine.types import FunctionType, Own, Resource
+from durable_dsl.engine.undisturbed import undisturbed
+from durable_dsl.engine.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     import wasmtime
     from wasmtime import component as wc
 
+#: The custom section of a build.
+SECTION = "durable-dsl"
 _COMPONENT_MAGIC = b"\0asm\x0d\0\1\0"
+#: In what wasmtime says of components that are not of WASI 0.2.
+_ASYNC = "component model async feature"
 _RUNTIME_EXPORT = "exports"  # componentize-py's own; WIT interface exports have a package in their name
 
-_TEMPORARY = ".compiling-"
-_ABANDONED = 3600  # seconds
+#: Set to "quick", components are compiled in less than half of the time, to code of half the speed: for tests.
+_COMPILE = "DURABLE_DSL_COMPILE"
 
-_engines: dict[bool, wasmtime.Engine] = {}
+_engines: dict[str, wasmtime.Engine] = {}
 _engines_lock = threading.Lock()
 
 
@@ -68,6 +75,8 @@ class Export:
     interface: str
     function: str
     type: FunctionType
+    #: What callers may leave out at the end, by name and as JSON.
+    defaults: Mapping[str, Any] = field(default_factory=dict, compare=False, kw_only=True)
 
     @property
     def signature(self) -> str:
@@ -84,16 +93,20 @@ class Export:
 class Component:
     """A compiled component; safe to share between threads."""
 
-    def __init__(self, path: Path, content_hash: str, raw: wc.Component, *, interruptible: bool) -> None:
+    def __init__(
+        self, path: Path, content_hash: str, raw: wc.Component, engine: wasmtime.Engine, *, interruptible: bool
+    ) -> None:
         self.path = path
         self.hash = content_hash
         self.interruptible = interruptible
         self.raw = raw
-        self.engine = _engine(interruptible=interruptible)
+        self.engine = engine
         self._indexes: dict[str, int] = {}
-        self._reflection = Reflection(raw, self.engine)
+        self._reflection = Reflection(raw, engine)
         self.imports = tuple(self._import(interface) for interface in self._reflection.imports.values())
-        self.exports = tuple(self._exports())
+        about = (self.facts or {}).get("arguments", {})
+        self._reflection.aliases = about.get("aliases", {})
+        self.exports = tuple(self._exports(about.get("defaults", {})))
 
     def __repr__(self) -> str:
         return f"<Component {self.path} {self.hash[:12]}>"
@@ -102,6 +115,13 @@ class Component:
     def host_resources(self) -> tuple[Resource, ...]:
         """Every resource type that the host must implement, aliases left out."""
         return self._reflection.host_resources
+
+    @cached_property
+    def facts(self) -> dict[str, Any] | None:
+        """What `durable-dsl build` wrote into the file; None for a foreign component."""
+        payload = self.custom_section(SECTION)
+        facts = None if payload is None else json.loads(payload)
+        return facts if isinstance(facts, dict) and facts.get("format") == 1 else None
 
     def custom_section(self, name: str) -> bytes | None:
         """The contents of the first custom section of that name in the file, or None."""
@@ -146,14 +166,15 @@ class Component:
         functions = tuple(interface.functions)
         return Import(interface.id, name, version, functions, interface.resources, interface, self._reflection)
 
-    def _exports(self) -> list[Export]:
+    def _exports(self, defaults: Mapping[str, Mapping[str, Any]]) -> list[Export]:
         found = []
         for interface in self._reflection.exports.values():
             if interface.id == _RUNTIME_EXPORT:
                 continue
             for function in interface.functions:
                 name = f"{interface.id}#{function}" if interface.id else function
-                found.append(Export(name, interface.id, function, self._reflection.function(interface, function)))
+                kind = self._reflection.function(interface, function)
+                found.append(Export(name, interface.id, function, kind, defaults=defaults.get(name, {})))
             for short, resource in interface.resources.items():
                 if (resource.interface, resource.name, resource.host) == (interface.id, short, False):
                     function = f"[drop]{short}"
@@ -181,7 +202,8 @@ def load(
     """
     path = Path(path)
     content_hash = content_hash or hashlib.sha256(path.read_bytes()).hexdigest()
-    engine = _engine(interruptible=interruptible)
+    kind = ("epoch" if interruptible else "plain") + ("_quick" if os.environ.get(_COMPILE) == "quick" else "")
+    engine = _engine(kind)
     waiting = while_compiling or (lambda _path: contextlib.nullcontext())
 
     def compile_now() -> wc.Component:
@@ -191,28 +213,37 @@ def load(
     if cache_dir is None:
         raw = compile_now()
     else:
-        key = f"{content_hash}-{ffi.WASMTIME_VERSION}-{'epoch' if interruptible else 'plain'}"
+        key = f"{content_hash}-{ffi.WASMTIME_VERSION}-{kind}"
         raw = _cached(Path(cache_dir), key, engine, compile_now)
-    return Component(path, content_hash, raw, interruptible=interruptible)
+    with undisturbed():
+        return Component(path, content_hash, raw, engine, interruptible=interruptible)
 
 
-def _engine(*, interruptible: bool) -> wasmtime.Engine:
+def _engine(kind: str) -> wasmtime.Engine:
     """The process's engine of that configuration; compiled code belongs to one engine."""
     with _engines_lock:
-        engine = _engines.get(interruptible)
+        engine = _engines.get(kind)
         if engine is None:
-            engine = _engines[interruptible] = ffi.new_engine(epoch_interruption=interruptible)
+            interruptible, quick = kind.startswith("epoch"), kind.endswith("_quick")
+            engine = _engines[kind] = ffi.new_engine(epoch_interruption=interruptible, quick=quick)
         return engine
 
 
 def _compile(path: Path, content: bytes, engine: wasmtime.Engine) -> wc.Component:
     if content[:4] == _COMPONENT_MAGIC[:4] and content[:8] != _COMPONENT_MAGIC:
         raise ComponentFault(
-            f"{path} is a core WebAssembly module, not a component; `durable-dsl build` makes components"
+            f"{path} is a core WebAssembly module, not a component; `durable-dsl build` makes components of Python, "
+            "`wasm-tools component embed` and `component new` make one of a module"
         )
     try:
         return ffi.compile_component(engine, content)
     except (ffi.Refusal, UnicodeDecodeError) as error:
+        if _ASYNC in str(error):
+            raise ComponentFault(
+                f"{path} makes asynchronous calls as WASI 0.3 has them; this engine runs components of WASI 0.2. Build "
+                "it for that: with `func` instead of `async func` in its WIT, and its tool's option for synchronous "
+                "calls, as componentize-qjs's --sync"
+            ) from error
         raise ComponentFault(f"{path} is not a component that can be compiled: {error}") from error
 
 
@@ -241,9 +272,11 @@ def _mapped(file: Path, engine: wasmtime.Engine) -> wc.Component | None:
     if not file.name.endswith(f"-{checksum:08x}.cwasm"):
         return None
     try:
-        return ffi.deserialize_component(engine, file)
+        found = ffi.deserialize_component(engine, file)
     except ffi.Refusal:  # made for another processor
         return None
+    used(file)
+    return found
 
 
 def _store(directory: Path, key: str, compiled: wc.Component) -> Path | None:
@@ -251,20 +284,10 @@ def _store(directory: Path, key: str, compiled: wc.Component) -> Path | None:
     data = compiled.serialize()
     target = directory / f"{key}-{zlib.crc32(data):08x}.cwasm"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for left in directory.glob(f"{_TEMPORARY}*"):  # by a process that was killed
-            if time.time() - left.stat().st_mtime > _ABANDONED:
-                left.unlink(missing_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=directory, prefix=_TEMPORARY)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink()
-            raise
+        write_whole(target, lambda file: file.write(data))
     except OSError:
         return None
+    tidy(directory, "*.cwasm")
     return target
 
 

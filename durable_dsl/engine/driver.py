@@ -202,6 +202,7 @@ class Driver:
                 self._record(Suspend(), "suspended")
                 self._await_promise(end)
             case Exit(status=status):
+                session.host.output.release()
                 self._record(Exited(status), "exited")
                 raise results.exit_error(status)
             case Interrupt():

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from durable_dsl.engine import guest_stack, snapshots
 from durable_dsl.engine import types as t
+from durable_dsl.engine.beginnings import alone
 from durable_dsl.engine.bridge import GuestTrap
 from durable_dsl.engine.durability import HARMLESS
 from durable_dsl.engine.errors import EngineError
@@ -143,6 +144,8 @@ class DryRun:
         self._snapshot = snapshot
         self._goes_on = goes_on
         self._answered: Signal | None = None
+        #: What was there before its instance began, and while nothing else does; then where its memories begin.
+        self._before: frozenset[int] | None = None
         self._memories: frozenset[int] = frozenset()
         self.session = Session(worker, build.component, log, regions, threading.Condition(), cursor)
         host = self.session.host
@@ -154,9 +157,8 @@ class DryRun:
         """Replay; what ended it."""
         session = self.session
         self._build.run = self
-        self._memories = guest_stack.memories()
         try:
-            session.open()
+            self._open()
             if self._snapshot is not None:
                 snapshots.load(session, self._snapshot)
             if not self._goes_on:
@@ -173,9 +175,23 @@ class DryRun:
             return self._answered or end
         finally:
             if self.at_end is not None:
-                self.at_end(guest_stack.memories() - self._memories)
+                self.at_end(self._memories)
             session.close()
         return self._answered or Reached()
+
+    def _open(self) -> None:
+        """Instantiate, and note which memories are the instance's own."""
+        with alone() as known:
+            self._before = guest_stack.memories() if known else None
+            try:
+                self.session.open()
+            finally:
+                self._memories = self._own()
+                self._before = None
+
+    def _own(self) -> frozenset[int]:
+        """Where the memories of this run's guest begin; none where that cannot be told from others."""
+        return self._memories if self._before is None else guest_stack.memories() - self._before
 
     def ended(self, end: Signal, interface: str, function: str) -> Any:
         """A call of the guest ends it with `end`, or gets what is returned here."""
@@ -203,8 +219,8 @@ class DryRun:
 
     def _standing(self) -> str | None:
         """The innermost frame of the user's own source, or the export where there is none."""
-        stacks = [stack for start in guest_stack.memories() - self._memories if (stack := guest_stack.frames(start))]
-        if len(stacks) != 1:  # another thread's instance began meanwhile: which one is ours cannot be told
+        stacks = [stack for start in self._own() if (stack := guest_stack.frames(start))]
+        if len(stacks) != 1:
             return None
         for frame in stacks[0]:
             shown = users_path(frame.path, self._build.component.roots)

@@ -112,7 +112,8 @@ def durable(
             probe.called("before", host, name, function_type)
         if transaction:
             value = log.append_with_effect(
-                within(host, arguments), lambda value: ImportedFunctionInvoked(name, asked, encode(value), function_type)
+                within(host, arguments),
+                lambda value: ImportedFunctionInvoked(name, asked, encode(value), function_type),
             )
         else:
             value = perform(host, *arguments)

@@ -20,7 +20,12 @@ from typing import Any
 
 _HEADER = re.compile(r"^(?P<margin>[ |+]*?)(?:  \+ Exception Group )?Traceback \(most recent call last\):$")
 _GROUP_HEADER = "  + Exception Group Traceback (most recent call last):"
-_FIRST_LINES = ("Traceback (most recent call last):", _GROUP_HEADER, "thread '")
+_FIRST_LINES = (
+    "Traceback (most recent call last):", _GROUP_HEADER, "thread '", "panic: ", "fatal error: ",
+    "Redirecting call to abort() to mozalloc_abort",
+)  # fmt: skip
+#: What stands above the frames of a JavaScript error, a line below its message.
+JS_STACK = "Stack:"
 _PANIC = re.compile(r"^(thread '.*' (\(\d+\) )?panicked at |note: run with `RUST_BACKTRACE)")
 _IN_PANIC = re.compile(
     r"PyErr \{ type: <class '(?P<type>[\w.]+)'>, value: \w+\((?P<argument>.*)\), traceback: ", re.DOTALL
@@ -31,6 +36,8 @@ _LINKS = (
     "The above exception was the direct cause of the following exception:",
 )
 _FRAME = re.compile(r'^(?P<margin>[ |+]*?)  File "(?P<path>[^"]*)", line \d+')
+#: The guest's own asyncio, whose frames stand between those of an async function and of what it awaits.
+_EVENT_LOOP = "/python/asyncio/"
 _GUEST_PATH = re.compile(r"^/(?P<root>\d+)/(?P<rest>.*)$")
 _LAST = re.compile(r"^(?P<margin>[ |]*?)(?P<type>[\w.<>]+)(?:: (?P<message>.*))?$", re.DOTALL)
 
@@ -70,12 +77,12 @@ def users_path(path: str, roots: Roots | None) -> str | None:
 
 def begins_failure(line: str) -> bool:
     """Whether a line of output is the first of a failure's text."""
-    return line.startswith(_FIRST_LINES)
+    return line.startswith(_FIRST_LINES) or line == JS_STACK
 
 
 def may_begin_failure(line: str) -> bool:
     """Whether a line that is not yet whole may become the first of a failure's text."""
-    return any(first.startswith(line) for first in _FIRST_LINES)
+    return any(first.startswith(line) for first in (*_FIRST_LINES, JS_STACK))
 
 
 def _end_of_traceback(lines: list[str]) -> int:
@@ -129,6 +136,8 @@ def _shown_path(path: str, roots: Roots | None) -> str | None:
     """How a guest path is shown; None if its frame is left out."""
     if path.startswith("<frozen "):
         return path
+    if path.startswith(_EVENT_LOOP):
+        return None
     guest = _GUEST_PATH.match(path)
     if guest is None:
         return path

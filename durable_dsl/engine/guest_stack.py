@@ -8,12 +8,15 @@ another guest language, another version of CPython or another system give no fra
 
 from __future__ import annotations
 
-import ctypes
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 _MAPS = Path("/proc/self/maps")
+_MEMORY = "/proc/self/mem"
+_PIECE = 1 << 20
 _COOKIE = b"xdebugpy"
 _VERSION = 0x030E  # CPython 3.14, whose table this is
 _SEARCHED = 1 << 26  # static data stands at the beginning of a memory
@@ -52,19 +55,58 @@ def frames(start: int) -> list[Frame]:
     end = _mapped().get(start)
     if end is None:
         return []
-    size = end - start
-    memory = memoryview((ctypes.c_char * size).from_address(start)).cast("B")
     try:
-        at = _table(memory)
-        return [] if at is None else list(_walk(memory, at))
-    except (struct.error, UnicodeDecodeError, IndexError):  # not what it looked like
+        with _Memory(start, end) as memory:
+            at = _table(memory)
+            return [] if at is None else list(_walk(memory, at))
+    except (OSError, struct.error, UnicodeDecodeError, IndexError):  # not what it looked like
         return []
 
 
 def contents(start: int) -> bytes:
     """What stands in the memory that begins at `start`, as far as it is there."""
     end = _mapped().get(start)
-    return b"" if end is None else ctypes.string_at(start, end - start)
+    if end is None:
+        return b""
+    try:
+        with _Memory(start, end) as memory:
+            return memory.head(end - start)
+    except OSError:
+        return b""
+
+
+class _Memory:
+    """A piece of this process's memory. Another thread may give parts of it back: reading these fails, and no more."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self._start = start
+        self._size = end - start
+        self._file = os.open(_MEMORY, os.O_RDONLY)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def read(self, at: int, count: int) -> bytes:
+        """Exactly so many bytes; IndexError where there are none."""
+        if not 0 <= at <= at + count <= self._size:
+            raise IndexError(at)
+        data = os.pread(self._file, count, self._start + at)
+        if len(data) < count:
+            raise IndexError(at)
+        return data
+
+    def head(self, count: int) -> bytes:
+        """The first `count` bytes, or as many as there are."""
+        found = bytearray()
+        while len(found) < min(count, self._size):
+            try:
+                found += self.read(len(found), min(_PIECE, self._size - len(found)))
+            except (OSError, IndexError):
+                break
+        return bytes(found[:count])
 
 
 def _mapped() -> dict[int, int]:
@@ -92,11 +134,11 @@ def _mapped() -> dict[int, int]:
     return held
 
 
-def _table(memory: memoryview) -> int | None:
+def _table(memory: _Memory) -> int | None:
     for at in tuple(_found_at):
         if _is_table(memory, at):
             return at
-    data = bytes(memory[:_SEARCHED])
+    data = memory.head(_SEARCHED)
     at = data.find(_COOKIE)
     while at >= 0:
         if _is_table(memory, at):
@@ -110,39 +152,37 @@ def _table(memory: memoryview) -> int | None:
 _found_at: set[int] = set()
 
 
-def _is_table(memory: memoryview, at: int) -> bool:
-    head = bytes(memory[at : at + 16])
+def _is_table(memory: _Memory, at: int) -> bool:
+    head = memory.read(at, 16)
     return head.startswith(_COOKIE) and int.from_bytes(head[8:], "little") >> 16 == _VERSION
 
 
 class _Reader:
     """Reads pointers and objects of a 32-bit guest."""
 
-    def __init__(self, memory: memoryview, table: int) -> None:
+    def __init__(self, memory: _Memory, table: int) -> None:
         self._memory = memory
-        self.offsets = struct.unpack_from(f"<{_WORDS}Q", memory, table)
+        self.offsets = struct.unpack(f"<{_WORDS}Q", memory.read(table, 8 * _WORDS))
 
     def pointer(self, at: int, offset: int) -> int:
-        found: int = struct.unpack_from("<I", self._memory, at + self.offsets[offset])[0]
-        return found
+        return int.from_bytes(self._memory.read(at + self.offsets[offset], 4), "little")
 
     def byte(self, at: int, offset: int) -> int:
-        return int(self._memory[at + self.offsets[offset]])
+        return self._memory.read(at + self.offsets[offset], 1)[0]
 
     def bytes(self, at: int) -> bytes:
-        start = at + self.offsets[_BYTES]
-        return bytes(self._memory[start : start + self.pointer(at, _BYTES_SIZE)])
+        return self._memory.read(at + self.offsets[_BYTES], self.pointer(at, _BYTES_SIZE))
 
     def text(self, at: int) -> str:
         state = self.pointer(at, _TEXT_STATE)
         kind, ascii_only = state >> 2 & 7, state >> 6 & 1
         # Where not all is ASCII, the text stands behind a longer head.
         start = at + self.offsets[_ASCII] + (0 if ascii_only else _LONGER_HEAD)
-        data = bytes(self._memory[start : start + self.pointer(at, _TEXT_LENGTH) * kind])
+        data = self._memory.read(start, self.pointer(at, _TEXT_LENGTH) * kind)
         return data.decode({1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}.get(kind, "latin-1"))
 
 
-def _walk(memory: memoryview, table: int) -> list[Frame]:
+def _walk(memory: _Memory, table: int) -> list[Frame]:
     reader = _Reader(memory, table)
     interpreter = reader.pointer(table, _INTERPRETERS)
     frame = reader.pointer(reader.pointer(interpreter, _THREADS), _CURRENT) if interpreter else 0

@@ -60,4 +60,6 @@ def indexed(component: Component, name: str) -> IndexedExport | None:
     function = f"{found['resource']}({found['arguments']}).{found['method']}"
     full = f"{constructor.interface}#{function}" if constructor.interface else function
     kind = FunctionType(method.type.params[1:], method.type.result)
-    return IndexedExport(full, constructor.interface, function, kind, constructor, method, values)
+    return IndexedExport(
+        full, constructor.interface, function, kind, constructor, method, values, defaults=method.defaults
+    )

@@ -124,9 +124,9 @@ def from_json(value: Any, kind: t.Type, path: str) -> Any:
             given = _checked_fields(value, kind, path)
             return {name: from_json(given[name], inner, f"{path}.{name}") for name, inner in fields}
         case t.Enum():
-            return _checked(_named(value, kind.cases), kind, path)
-        case t.Flags(_, names):
-            flags = [_named(item, names) for item in value] if isinstance(value, (list, tuple)) else value
+            return _checked(_named(value, kind.cases, kind.aliases), kind, path)
+        case t.Flags(_, names, aliases):
+            flags = [_named(item, names, aliases) for item in value] if isinstance(value, (list, tuple)) else value
             _checked(flags, kind, path)
             return [name for name in names if name in flags]
         case t.Variant() | t.Result():
@@ -151,13 +151,12 @@ def result_json(value: Any, export: Export) -> Any:
 
 def python_arguments(values: Sequence[Any], export: Export) -> list[Any]:
     """Arguments given in Python, in Python form; raises `ArgumentFault`. Takes all that JSON may be, and bytes."""
-    params = export.type.params
-    if len(values) != len(params):
-        raise ArgumentFault(export.signature, "", f"expected {counted(len(params))}, got {len(values)}")
+    left_out = _left_out(len(values), export)
     try:
-        return [from_json(value, kind, name) for value, (name, kind) in zip(values, params, strict=True)]
+        given = [from_json(value, kind, name) for value, (name, kind) in zip(values, export.type.params, strict=False)]
     except ValueFault as fault:
         raise ArgumentFault(export.signature, fault.path, fault.message) from None
+    return [*given, *left_out]
 
 
 def arguments(texts: Sequence[str], export: Export, read: Callable[[str], str]) -> list[Any]:
@@ -166,13 +165,30 @@ def arguments(texts: Sequence[str], export: Export, read: Callable[[str], str]) 
     One text per parameter: JSON, or plain text for a string, char or enum unless it begins with a quotation mark.
     `@FILE` and `-` stand for the text that `read(FILE)` and `read("-")` give.
     """
-    params = export.type.params
-    if len(texts) != len(params):
-        raise ArgumentFault(export.signature, "", f"expected {counted(len(params))}, got {len(texts)}")
+    left_out = _left_out(len(texts), export)
     try:
-        return [_argument(text, kind, name, read) for text, (name, kind) in zip(texts, params, strict=True)]
+        given = [
+            _argument(text, kind, name, read) for text, (name, kind) in zip(texts, export.type.params, strict=False)
+        ]
     except ValueFault as fault:
         raise ArgumentFault(export.signature, fault.path, fault.message) from None
+    return [*given, *left_out]
+
+
+def _left_out(given: int, export: Export) -> list[Any]:
+    """The defaults of the parameters after the first `given`; raises `ArgumentFault` where there is none."""
+    params = export.type.params
+    least, values = len(params), list[Any]()
+    for name, kind in reversed(params):
+        try:
+            values.insert(0, from_json(export.defaults[name], kind, name))
+        except (KeyError, ValueFault):  # Python does not look whether a default is of its parameter's type
+            break
+        least -= 1
+    if not least <= given <= len(params):
+        expected = counted(len(params)) if least == len(params) else f"{least} to {counted(len(params))}"
+        raise ArgumentFault(export.signature, "", f"expected {expected}, got {given}")
+    return values[given - least :]
 
 
 def _argument(text: str, kind: t.Type, name: str, read: Callable[[str], str]) -> Any:
@@ -241,12 +257,13 @@ def _kebab(name: Any) -> Any:
     return name.strip("_").replace("_", "-") if isinstance(name, str) else name
 
 
-def _named(name: Any, names: Sequence[str]) -> Any:
+def _named(name: Any, names: Sequence[str], aliases: Sequence[tuple[str, str]]) -> Any:
     """The one of the names that is meant, in snake case or as the member of a Python enum; else what was given."""
     wanted = _kebab(name)
     if not isinstance(wanted, str) or wanted in names:
         return wanted
-    return wanted.lower() if wanted.lower() in names else name
+    lower = wanted.lower()
+    return lower if lower in names else dict(aliases).get(lower, name)
 
 
 def _array(value: Any, kind: t.Type, path: str) -> Sequence[Any]:

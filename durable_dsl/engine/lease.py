@@ -1,11 +1,13 @@
 """Who may run a worker: one process at a time, by a lock that the system lets go of when the process dies.
 
 The lock is on a file of the worker's own; what stands in it is the process id, for the message to others. The file
-stays when the lease ends, since removing it would race with somebody who just opened it.
+stays when the lease ends, since removing it would race with somebody who just opened it. It goes with the worker: who
+gets the lease of a worker that was deleted finds no oplog, and no other worker ever has its number.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from typing import TYPE_CHECKING
@@ -22,7 +24,8 @@ class Lease:
     def __init__(self, directory: Path, worker: int, name: str) -> None:
         try:
             directory.mkdir(exist_ok=True)
-            self._fd = os.open(directory / str(worker), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._path = directory / str(worker)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise StoreError(str(directory), error.strerror or str(error)) from error
         try:
@@ -33,6 +36,11 @@ class Lease:
             raise LeaseError(name, owner) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+
+    def remove(self) -> None:
+        """Remove the file: the worker is deleted."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
     def close(self) -> None:
         os.close(self._fd)

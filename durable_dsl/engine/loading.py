@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.bridge import ImportSet
+from durable_dsl.engine.bridge import ImportSet, UnknownExport
 from durable_dsl.engine.indexed import indexed
 from durable_dsl.engine.interfaces.registry import lookup
 
@@ -19,16 +18,10 @@ if TYPE_CHECKING:
     from durable_dsl.engine.guest_errors import Roots
     from durable_dsl.engine.types import FunctionType
 
-SECTION = "durable-dsl"
-
 
 def build_facts(component: Component) -> dict[str, Any] | None:
     """What `durable-dsl build` wrote into the component; None for a foreign one."""
-    payload = component.custom_section(SECTION)
-    if payload is None:
-        return None
-    facts = json.loads(payload)
-    return facts if isinstance(facts, dict) and facts.get("format") == 1 else None
+    return component.facts
 
 
 def name_of(path: Path, facts: dict[str, Any] | None) -> str:
@@ -72,7 +65,14 @@ class LoadedComponent:
         """The export that a name means, the indexed form of resources included; raises UnknownExport."""
         found = self._resolved.get(name)
         if found is None:
-            found = (indexed(self._component, name) if ")." in name else None) or self._component.resolve(name)
+            try:
+                found = (indexed(self._component, name) if ")." in name else None) or self._component.resolve(name)
+            except UnknownExport as unknown:
+                functions: dict[str, str] = (self.facts or {}).get("functions", {})
+                defined = functions.get(name.rpartition("#")[2].replace("-", "_"))
+                if unknown.ambiguous or defined is None:
+                    raise
+                raise UnknownExport(unknown.name, unknown.candidates, ambiguous=False, defined=defined) from None
             self._resolved[name] = found
         return found
 

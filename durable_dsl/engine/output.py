@@ -4,7 +4,8 @@ Recorded and shown as it comes, but for text that may be the traceback of the fa
 first line on it is held until the guest goes on (then it was only output) or the attempt ends (then the error has it,
 once, in the oplog as well as for people).
 
-Nothing is shown or recorded in replay. What stands in the oplog after the last replayed entry is about to be written
+Nothing is shown or recorded in replay, but text that was held then is held again: the failure that ended an attempt may
+have begun before the last recorded call. What stands in the oplog after the last replayed entry is about to be written
 again and is left out once, piece by piece.
 """
 
@@ -30,6 +31,8 @@ class GuestOutput:
 
     def __init__(self, log: Oplog, sink: Sink) -> None:
         self.live = False
+        self._following = True  # in replay, or at its end and not yet looked at what it held
+        self._looked_at = 0  # the entry up to which what was held then is known not to have been released
         self._host: Host | None = None
         self._log = log
         self._sink = sink
@@ -46,7 +49,8 @@ class GuestOutput:
     def expect(self, seen: list[tuple[str, str, str]]) -> None:
         """These pieces of output (level, context, message) were shown before, and come again."""
         self._seen = list(seen)
-        if seen:
+        self._end_of_replay()
+        if seen or self._held:
             self._log.on_progress = self.progress
 
     def write(self, host: Host, level: str, data: bytes) -> None:
@@ -54,8 +58,10 @@ class GuestOutput:
             self._stderr += data
             del self._stderr[:-_KEPT]
         if not self.live:
+            self._follow(host, level, data)
             return
         self._host = host
+        self._end_of_replay()
         if level != "stderr":
             self.release()
             self._emit(level, data)
@@ -101,17 +107,46 @@ class GuestOutput:
 
     def begin_attempt(self) -> None:
         self._stderr.clear()
+        if not self.live:
+            self._forget()
 
     def end_attempt(self) -> tuple[str, str]:
         """The attempt failed: its stderr, and the part of it that was held; nothing is held any more."""
-        held, self._held = bytes(self._held), bytearray()
-        self._holding = False
-        self._line = b""
+        held = bytes(self._held)
+        self._forget()
         return self._stderr.decode("utf-8", "replace"), held.decode("utf-8", "replace")
 
     def show(self, text: str) -> None:
         """What was held and did not belong to the failure is output."""
         self._emit("stderr", text.encode())
+
+    def _forget(self) -> None:
+        self._held.clear()
+        self._holding = False
+        self._line = b""
+
+    def _follow(self, host: Host, level: str, data: bytes) -> None:
+        """Hold in replay what was held then."""
+        if not self._following:
+            return
+        self._host = host
+        self._look(host)
+        if level == "stderr":
+            self._pass(data)
+        else:
+            self._forget()
+
+    def _end_of_replay(self) -> None:
+        if self._following and self.live:
+            self._following = False
+            if self._host is not None:
+                self._look(self._host)
+
+    def _look(self, host: Host) -> None:
+        """Forget what is held if the guest went on after it, for then it was released."""
+        if self._held and host.cursor.progressed(self._looked_at):
+            self._forget()
+        self._looked_at = host.cursor.index
 
     def _emit(self, level: str, data: bytes) -> None:
         """Record a piece and show it, unless an earlier attempt did."""

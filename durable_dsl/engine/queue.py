@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.store import Store
 
 
+_BEGUN = (
+    "EXISTS (SELECT 1 FROM entry WHERE entry.worker = queue.worker AND entry.key = queue.key"
+    " AND kind = 'exported-function-invoked')"
+)
+_WAITING = f"SELECT function, request, key FROM queue WHERE worker = ? AND NOT {_BEGUN} ORDER BY id"  # noqa: S608 - fixed
+_OUTLIVED = f"SELECT 1 FROM queue WHERE worker = ? AND {_BEGUN} LIMIT 1"  # noqa: S608
+_TIDY = f"DELETE FROM queue WHERE worker = ? AND {_BEGUN}"  # noqa: S608
+
+
 def insert(connection: sqlite3.Connection, worker: int, job: Invocation) -> None:
     """Put an invocation into the queue of `worker`, in a transaction that is open."""
     connection.execute(
@@ -21,7 +30,8 @@ def insert(connection: sqlite3.Connection, worker: int, job: Invocation) -> None
 
 def remove(connection: sqlite3.Connection, worker: int, job: Invocation) -> None:
     """Take out one that begins, in the transaction that writes that it began or in a later one."""
-    connection.execute("DELETE FROM queue WHERE worker = ? AND key = ?", (worker, job.key))
+    for table in ("queue", "schedule"):  # what was scheduled is in both
+        connection.execute(f"DELETE FROM {table} WHERE worker = ? AND key = ?", (worker, job.key))  # noqa: S608 - fixed
 
 
 class Queue:
@@ -36,15 +46,15 @@ class Queue:
         self._store.transaction(lambda connection: insert(connection, self._worker, job))
         job.queued = True
 
+    def tidy(self) -> None:
+        """Remove rows that have outlived the beginning of their invocation."""
+        if self._store.read(_OUTLIVED, (self._worker,)):
+            self._store.transaction(lambda connection: connection.execute(_TIDY, (self._worker,)))
+
     def load(self) -> list[tuple[str, str, str]]:
         """Function, request and key of each that has not begun, in order.
 
         A row may outlive the beginning of its invocation; what has begun is in the oplog.
         """
-        rows = self._store.read(
-            "SELECT function, request, key FROM queue WHERE worker = ? AND NOT EXISTS (SELECT 1 FROM entry WHERE"
-            " entry.worker = queue.worker AND entry.key = queue.key AND kind = 'exported-function-invoked')"
-            " ORDER BY id",
-            (self._worker,),
-        )
+        rows = self._store.read(_WAITING, (self._worker,))
         return [(row[0], row[1], row[2]) for row in rows]

@@ -10,7 +10,12 @@ from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.oplog.regions import Regions
 
 if TYPE_CHECKING:
+    from durable_dsl.engine.component import Export
     from durable_dsl.engine.oplog.store import Store
+
+
+#: The result of a command that ended well.
+SUCCESS = {"ok": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,11 @@ def find(store: Store, worker: int, key: str) -> Known | None:
 
 def exit_error(status: int) -> InvocationError:
     return InvocationError("Exit", f"the guest ended itself with exit status {status}", "", "exited")
+
+
+def ended_well(export: Export, error: InvocationError) -> bool:
+    """Whether a command ended itself with success: what its `run` would have returned, many runtimes say by an exit."""
+    return export.interface.partition("@")[0] == "wasi:cli/run" and error.args == exit_error(0).args
 
 
 def _went_on(store: Store, worker: int, index: int) -> bool:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import results, watcher
+from durable_dsl.engine.bridge_errors import UnknownExport
 from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.entries import ExportedFunctionInvoked as _Begin
@@ -125,7 +126,9 @@ class Turns:
         known = results.find(self.engine.store, self.id, job.key)
         if known is None:
             return False
-        if known.error is not None:
+        if known.error is not None and results.ended_well(job.export, known.error):
+            job.finish(results.SUCCESS)
+        elif known.error is not None:
             job.fail(known.error)
         else:
             export = self._build().resolve(known.function)
@@ -168,6 +171,7 @@ class Turns:
                     driver.close()
                     raise UsageError(f"worker {self.name!r} was deleted")
                 watcher.forget(self.engine, self.id)
+                self._queue.tidy()
                 self.engine.watch()
                 self._backlog.extend(self._load_queue(driver))
                 self._driver = driver
@@ -177,12 +181,19 @@ class Turns:
     def _load_queue(self, driver: Driver) -> list[Invocation]:
         """What is in the queue on disk and not known here yet (holding the condition)."""
         self._forgotten = False
+        self.engine.schedule.fill_queue(self.id)
         build = self.engine.component_of(self.component, driver.summary.version)
         found = []
         for name, request, key in self._queue.load():
             if key not in self._jobs:
-                export = build.resolve(name)
-                job = self._jobs[key] = Invocation(export, arguments_of(export, request), request, key)
+                try:
+                    export = build.resolve(name)
+                    arguments = arguments_of(export, request)
+                except (UnknownExport, UsageError) as error:  # of another build: what fits must not wait for it
+                    said = f"the call of {name} that waits does not fit its build, and stays in the queue: {error}"
+                    self.engine.tell_once(f"warning: worker {self.name}: {said}")
+                    continue
+                job = self._jobs[key] = Invocation(export, arguments, request, key)
                 job.queued = True
                 found.append(job)
         return found
@@ -232,6 +243,10 @@ class Turns:
                 del self._jobs[job.key]
             job.fail(error)
         except InvocationError as error:
+            if job is not None and results.ended_well(job.export, error):
+                with self._condition:
+                    del self._jobs[job.key]
+                job.finish(results.SUCCESS)
             self._fail_all(error)
             return error
         except BaseException as error:

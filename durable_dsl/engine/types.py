@@ -6,7 +6,7 @@ an alias such as `type oplog-index = u64` cannot be told from any other `u64`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 INTEGERS = {
     "u8": (0, 2**8 - 1),
@@ -56,12 +56,16 @@ class Variant:
 class Enum:
     name: str | None
     cases: tuple[str, ...]
+    #: Other names that arguments may have for cases, as of an aliased member of a Python Enum.
+    aliases: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Flags:
     name: str | None
     names: tuple[str, ...]
+    #: As of an Enum.
+    aliases: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A thread that looks after the workers of this process; it starts with the first one that is run.
 
 It carries out what other processes ask of them (interrupt, simulated crash, release: a row in `control`), and lets go
-of instances that nobody has used for a while, so that an idle worker costs nothing.
+of instances that nobody has used for a while, so that an idle worker costs nothing. It has what is scheduled run, too.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class Watcher:
             with suppress(StoreError):  # the workers' own accesses tell of it
                 for worker, action in store.read("SELECT worker, action FROM control"):
                     self._carry_out(worker, action)
+                self._engine.schedule.look()
 
     def _carry_out(self, worker: int, action: str) -> None:
         held = next((one for one in self._engine.opened_workers() if one.id == worker and one.held), None)

@@ -8,10 +8,11 @@ from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine import steering, unfinished
 from durable_dsl.engine.driver import Driver
 from durable_dsl.engine.elsewhere import begun_or_joined
-from durable_dsl.engine.errors import DamagedError, UpdateRefused, UsageError
+from durable_dsl.engine.errors import DamagedError, StoreError, UpdateRefused, UsageError
 from durable_dsl.engine.json_form import python_arguments
 from durable_dsl.engine.oplog.entries import Create, Record
 from durable_dsl.engine.oplog.summary import OVER
+from durable_dsl.engine.oplog.view import time_text
 from durable_dsl.engine.retries import DEFAULT_POLICY, RetryPolicy
 from durable_dsl.engine.turns import Turns, told
 
@@ -34,6 +35,8 @@ class Worker(Turns):
         return f"<Worker {self.name} {self.status}>"
 
     def _new_driver(self) -> Driver:
+        if self.engine.closed:
+            raise StoreError(str(self.engine.store.path), "the engine was closed")
         return Driver(self, self._condition, self._publish)
 
     # Calling
@@ -86,7 +89,7 @@ class Worker(Turns):
         if self._driver is not None:
             self._driver.wake()
         with self.turn() as driver:
-            failed = self._run(driver, None)
+            failed = self._run(driver, None) if driver.status not in OVER else None  # another thread may have run it
             if failed is not None and failed.type == "Divergence":
                 raise failed
             self.take_up_queue(driver)
@@ -98,7 +101,7 @@ class Worker(Turns):
 
     def resume_in_background(self) -> None:
         """`resume` in a thread; nothing happens where another process runs the worker."""
-        self.in_background(lambda driver: self._run(driver, None))
+        self.in_background(lambda driver: driver.status in OVER or self._run(driver, None))
 
     def update(self, component: LoadedComponent, *, snapshot: bool = False) -> None:
         """Move to another build: by replaying the history on it, or by its snapshot functions.
@@ -165,7 +168,7 @@ class Worker(Turns):
         self.engine.tell_once(f"warning: worker {self.name}: {text}")
 
     def describe(self, *, full: bool = False) -> dict[str, Any]:
-        """Name, component, version, status, oplog index; `full` also what waits, the error, the updates."""
+        """Name, component, version, status, oplog index; `full` also what waits, what is to come, error and updates."""
         summary = self.summary()
         driver = self._driver  # knows more than is on disk
         facts = {
@@ -179,6 +182,10 @@ class Worker(Turns):
             error = summary.error
             facts["pending"] = [
                 {"function": function, "idempotency_key": key} for function, _, key in self._queue.load()
+            ]
+            facts["scheduled"] = [
+                {"function": call.function, "idempotency_key": call.key, "time": time_text(call.time)}
+                for call in self.engine.schedule.coming(self.id)
             ]
             facts["error"] = None if error is None else told(error).as_json()
             facts["unfinished"] = [] if error is None else unfinished.named_in(error["message"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,5 +25,7 @@ def component_of(component_or_app: str | os.PathLike[str]) -> Path:
     place = hashlib.sha256(str(settings.app.path).encode()).hexdigest()[:12]  # two apps may have one name
     output = settings.root / ".durable" / "crash" / f"{settings.name}-{place}.wasm"
     output.parent.mkdir(parents=True, exist_ok=True)
-    # Named as it would be elsewhere: other components call it by that name.
-    return build(resolve({"app": str(path), "output": str(output), "name": settings.name})).output
+    with output.with_suffix(".lock").open("w") as lock:  # parallel tests build it once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Named as it would be elsewhere: other components call it by that name.
+        return build(resolve({"app": str(path), "output": str(output), "name": settings.name})).output

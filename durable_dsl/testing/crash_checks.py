@@ -130,9 +130,11 @@ def nothing_left_open(run: Run) -> str | None:
     if run.outcome.failure is not None:
         return None
     records = run.records
-    open_ = open_regions(records) + [record.index for record in open_writes(records)]
+    requests = [record.index for record in open_writes(records)]
+    open_ = open_regions(records) + requests
     if open_:
-        return f"what entries {', '.join(map(str, open_))} begin was never ended"
+        hint = "; a request ends when its response is read to the end, or dropped" if requests else ""
+        return f"what entries {', '.join(map(str, open_))} begin was never ended{hint}"
     deleted = deleted_indices(records)
     kinds = Counter(record.kind for record in records if record.index not in deleted)
     begun, done = kinds["exported-function-invoked"], kinds["exported-function-completed"]

@@ -16,8 +16,8 @@ from durable_codegen.analysis.explaining import explain
 from durable_codegen.analysis.exports import find_exports
 from durable_codegen.analysis.reach import Analysis
 from durable_codegen.analysis.sources import find_sources
+from durable_dsl.testing.building import component_of
 from tests.analysis.checked import write
-from tests.components import built_once
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -356,10 +356,10 @@ def test_every_example_is_explained_and_checked(folder):
     assert ({"DSL502"} if folder.name == "by_hand" else set()) == errors
 
 
-def test_a_component_explains_itself(tmp_path, tmp_path_factory):
+def test_a_component_explains_itself(tmp_path):
     """From the section that the build wrote, as the source does; a file that is none is refused."""
     folder = EXAMPLES / "payments"
-    built = built_once(folder, tmp_path_factory)
+    built = component_of(folder / "payments.py")
     of_source = explained(folder, "payments.py")
     of_component = {each["name"]: each for each in read_explained(built)}
     shutil.copy(built, tmp_path / "payments.wasm")
@@ -425,3 +425,37 @@ def test_methods_of_an_exported_class_are_named_with_it_and_properties_are_none(
     write(tmp_path, {"app.py": source})
 
     assert ["Ticket.work", "Ticket.close", "Ticket.re-open"] == list(explained(tmp_path))
+
+
+def test_a_resource_has_the_methods_that_it_inherits(tmp_path):
+    """As the component has them: those of bases without `@export`, too, unless the class itself hides them."""
+    write(
+        tmp_path,
+        {
+            "app.py": """
+            from durable_dsl import export, http
+
+            class Root:
+                def __init__(self): ...
+                def ping(self): http.get("https://root.example")
+                def hidden(self): http.get("https://root.example")
+                def _inside(self): ...
+
+            class Left(Root):
+                def over(self): ...
+
+            class Right(Root):
+                def over(self): ...
+                def ping(self): http.get("https://right.example")
+
+            @export
+            class Desk(Left, Right):
+                hidden = None
+                def own(self): ...
+            """
+        },
+    )
+    exports = explained(tmp_path)
+
+    assert ["Desk.__init__", "Desk.own", "Desk.over", "Desk.ping"] == list(exports)
+    assert ["http GET https://right.example"] == [step["what"] for step in exports["Desk.ping"]["steps"]]

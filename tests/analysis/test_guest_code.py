@@ -181,9 +181,28 @@ FOUND = {
         SEED = seed()  # finds DSL519
         DICE = random.Random()  # finds DSL519
     """,
+    "the environment at import": """
+        import os
+
+        DESK = os.environ["DESK"]  # finds DSL519
+        ROOM = os.getenv("ROOM", "1")  # finds DSL519
+
+        def floor():
+            return os.environ.get("FLOOR")
+
+        FLOOR = floor()  # finds DSL519
+    """,
 }
 
 NOT_FOUND = {
+    "the environment where it is asked for, or set": """
+        import os
+
+        os.environ["TZ"] = "UTC"
+
+        def desk():
+            return os.environ["DESK"] + os.getenv("ROOM", "1")
+    """,
     "an answer that nothing depends on": """
         from durable_dsl import http, persist
 

@@ -100,6 +100,26 @@ FOUND = {
         def charge():
             return generate_idempotency_key()  # finds DSL506
     """,
+    "a key that is a random number of the region": """
+        import uuid
+        from durable_dsl import atomic, http
+
+        @atomic
+        def pay():
+            key = str(uuid.uuid4())
+            http.post("https://pay.example/charges", headers={"Idempotency-Key": key})  # finds DSL506
+    """,
+    "a key drawn by a function that is called in a region": """
+        import time
+        from durable_dsl import atomic, http
+
+        def pay():
+            http.post("https://pay.example/charges", idempotency_key=f"pay-{time.time_ns()}")  # finds DSL506
+
+        def buy():
+            with atomic:
+                pay()
+    """,
     # DSL507
     "a long sleep": """
         import time
@@ -332,6 +352,31 @@ NOT_FOUND = {
             with atomic:
                 http.post("https://pay.example/charges", idempotency_key=key)
             return idempotency_key()
+    """,
+    "a random key before the region, and random numbers of it that are no key": """
+        import random, uuid
+        from durable_dsl import atomic, http
+
+        def pay():
+            key = str(uuid.uuid4())
+            with atomic:
+                http.post("https://pay.example/charges", headers={"Idempotency-Key": key, "X-Trace": str(uuid.uuid4())})
+                http.post("https://pay.example/charges", json=random.random(), idempotency_key=key)
+            http.post("https://pay.example/charges", idempotency_key=str(uuid.uuid4()))
+    """,
+    "sleeps that are short as far as can be told": """
+        import time
+        from durable_dsl import atomic
+
+        @atomic
+        def pay():
+            pause = 60
+            pause = 1
+            time.sleep(pause)
+            wait(0.1)
+
+        def wait(seconds=60):
+            time.sleep(seconds)
     """,
     "a derived key": """
         from durable_dsl import atomic, http

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from durable_dsl.cli.main import main
+from tests.engine.http_guest import PRELUDE as HTTP
 from tests.engine.programs import ROOT, command, killed_when, rewritten
 from tests.guests import guest
 
@@ -57,7 +58,10 @@ def test_resume_tells_a_failure(verb, tmp_path):
     source = "k = host.generate_idempotency_key(); print('in', file=sys.stderr); time.sleep(0.3); raise KeyError('x')"
     killed_when(start(tmp_path, source), "in")
 
-    assert 3 == verb("worker", "resume", "w")[0]
+    status, _, err = verb("worker", "resume", "w")
+    assert 3 == status
+    assert "error: the invocation failed; worker 'w' is failed" in err
+    assert "KeyError: 'x'" in err
     assert "KeyError" == facts(verb)["error"]["type"]
     status, _, err = verb("worker", "resume", "w")
     assert 1 == status
@@ -105,6 +109,30 @@ def test_a_promise_from_the_command_line(verb, tmp_path):
     assert (0, '"value"\n') == run(verb, "", "--idempotency-key", "k")[:2]
     status, _, err = verb("worker", "complete-promise", "w", "999", "x")
     assert (1, True) == (status, "has no promise 999" in err)
+
+
+def test_a_request_that_is_not_granted_after_a_promise_is_told_as_run_tells_it(verb, tmp_path):
+    """Exit status 3 with the refusal, however soon the worker fails; a policy with one attempt makes it soon."""
+    source = f"""{HTTP}
+host.set_retry_policy(host.RetryPolicy(max_attempts=0, min_delay=1, max_delay=2, multiplier=1.0))
+promise = host.create_promise()
+print("waits", promise.oplog_idx, file=sys.stderr, flush=True)
+host.await_promise(promise)
+answer(send("get", "http://127.0.0.1:9/"))
+"""
+    process = start(tmp_path, source)
+    assert process.stderr is not None
+    index = next(line.split()[1] for line in process.stderr if line.startswith("waits"))
+    while facts(verb)["status"] != "suspended":
+        pass
+    process.kill()
+    process.wait()
+    status, _, err = verb("worker", "complete-promise", "w", index)
+
+    assert 3 == status
+    assert "worker w: promise" in err
+    assert "--allow-http 127.0.0.1:9" in err
+    assert "error: the invocation failed; worker 'w' is failed" in err
 
 
 def test_revert_and_fork(verb):

@@ -317,6 +317,17 @@ def test_notes_come_once(tmp_path):
     assert [(fault.code, fault.severity) for fault in faults] == [("DSL120", "note")]
 
 
+def test_an_interface_that_no_server_implements_is_noted(tmp_path):
+    """With its line in the world; others of its package are not."""
+    wit = WORLD.replace(
+        "  export orders;",
+        "  import wasi:keyvalue/eventual@0.1.0;\n  import wasi:keyvalue/cache@0.1.0;\n  export orders;",
+    )
+    faults = faults_of(tmp_path, {"app.py": PLACE + MOVE, "wit/world.wit": wit})
+
+    assert [("DSL122", "wit/world.wit:11", "note")] == [(each.code, each.place, each.severity) for each in faults]
+
+
 def test_a_clean_app_has_no_warnings(tmp_path):
     """Warnings must stay rare enough to be read."""
     assert faults_of(tmp_path, {"app.py": PLACE + MOVE}) == ()

@@ -11,6 +11,7 @@ import pytest
 
 from durable_codegen.build import STAGES, build, emit_only, write_bindings
 from durable_codegen.config import resolve
+from durable_codegen.emit import MARK
 from durable_codegen.faults import BuildFailed
 from durable_codegen.section import read_section
 from tests.codegen.projects import MOVE, PLACE, WORLD, write
@@ -94,6 +95,7 @@ def test_the_result_says_what_was_built(project):
             {"kind": "atomic", "word": "atomic", "file": "app.py", "line": 6, "arguments": {"commit_on": None}}
         ],
     }
+    assert section["functions"]["place"] == "app.py:7"
     assert section["target"] == "golem-1.0"
     assert section["world"] == "demo:orders/shop"
     assert section["name"] == "app"
@@ -172,10 +174,12 @@ def test_a_failed_build_leaves_the_output(again):
 def test_output_that_cannot_be_written(tmp_path):
     """Said before anything is built."""
     write(tmp_path, FILES)
-    with pytest.raises(BuildFailed) as failed:
-        build(settings_of(tmp_path, output=str(tmp_path)))
+    (tmp_path / "app.py").write_text("this is no Python")
+    for output in (tmp_path, tmp_path / "helper.py" / "out.wasm", tmp_path / "helper.py" / "deeper" / "out.wasm"):
+        with pytest.raises(BuildFailed) as failed:
+            build(settings_of(tmp_path, output=str(output)))
 
-    assert [fault.code for fault in failed.value.faults] == ["DSL404"]
+        assert [fault.code for fault in failed.value.faults] == ["DSL404"]
 
 
 def test_emit_writes_what_would_be_built(tmp_path):
@@ -187,6 +191,17 @@ def test_emit_writes_what_would_be_built(tmp_path):
     assert {"durable_wrapper.py", "durable_host.py", "wit/world.wit", "bindings/wit_world/exports/orders.py"} <= names
     assert not list(tmp_path.rglob("*.wasm"))
     assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_emit_leaves_nothing_of_an_earlier_emit(tmp_path):
+    """What is no longer part of the component goes; files of others stay."""
+    write(tmp_path, FILES)
+    into = tmp_path / "emitted"
+    write(into, {"mine.py": "kept = True\n", "durable_http_host.py": f'"""Old.\n\n{MARK}\n"""\n'})
+    emit_only(settings_of(tmp_path), into)
+
+    assert (into / "mine.py").exists()
+    assert not (into / "durable_http_host.py").exists()
 
 
 @pytest.mark.parametrize("writing", [emit_only, write_bindings])
@@ -208,24 +223,42 @@ def test_bindings_need_no_working_app(tmp_path):
 
 
 def test_failures_of_the_guest_at_build_time_are_python(tmp_path):
-    """What only fails in the guest: the user's traceback, with the user's paths."""
-    write(
-        tmp_path,
-        {
-            **FILES,
-            "helper.py": "import sys\nif sys.platform == 'wasi':\n    value = {}['gone']\nelse:\n    value = 1\n",
-        },
-    )
+    """What only fails in the guest: the user's traceback with the user's paths, and the old output is kept."""
+    broken = """
+import sys
+
+
+def start():
+    print("starting")
+    raise ValueError("not\\nhere")
+
+
+if sys.platform == "wasi":
+    start()
+value = 1
+"""
+    write(tmp_path, {**FILES, "helper.py": broken, "app.wasm": "old"})
     with pytest.raises(BuildFailed) as failed:
         build(settings_of(tmp_path))
     (fault,) = failed.value.faults
 
-    assert (fault.code, fault.file, fault.line) == ("DSL210", "helper.py", 3)
-    assert "KeyError" in fault.message
-    assert [line for line in fault.detail.splitlines() if "File" in line] == [
-        '  File "app.py", line 3, in <module>',
-        '  File "helper.py", line 3, in <module>',
-    ]
+    assert (fault.code, fault.file, fault.line) == ("DSL210", "helper.py", 7)
+    assert fault.message == "ValueError in the guest: not"
+    expected = """\
+Traceback (most recent call last):
+  File "app.py", line 3, in <module>
+    from helper import value
+  File "helper.py", line 11, in <module>
+    start()
+    ~~~~~^^
+  File "helper.py", line 7, in start
+    raise ValueError("not\\nhere")
+ValueError: not
+here"""
+    assert expected == fault.detail
+    assert (tmp_path / "app.wasm").read_text() == "old"
+    left = {path.name for path in tmp_path.iterdir()} - {".durable"}
+    assert left == {Path(name).parts[0] for name in FILES} | {"app.wasm"}
 
 
 def test_only_the_apps_own_modules_are_staged(tmp_path):

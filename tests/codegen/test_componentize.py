@@ -18,7 +18,6 @@ from durable_codegen import componentize as under_test
 from durable_codegen.aliases import find_aliases
 from durable_codegen.bindings import write_guest_aliases
 from durable_codegen.componentize import componentize
-from durable_codegen.faults import BuildFailed
 from durable_codegen.guest_failures import faults_of
 from durable_codegen.section import append_section, read_section
 from durable_codegen.support import HOST_ONLY, support_tree
@@ -256,38 +255,6 @@ def test_what_does_not_validate_is_refused(built, tmp_path):
     damaged.write_bytes(content)
 
     assert ["DSL111"] == [fault.code for fault in under_test._checked(damaged, built.composed)]
-
-
-def test_a_failing_import_shows_the_users_traceback_and_keeps_the_old_output(built, tmp_path):
-    """The user's paths and lines, without the build's own frames and without Rust's words."""
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app" / "main.py").write_text("import helper\n\nhelper.start()\n")
-    (tmp_path / "app" / "helper.py").write_text(
-        "def start():\n    print('starting')\n    raise ValueError('not\\nhere')\n"
-    )
-    (tmp_path / "generated").mkdir()
-    (tmp_path / "generated" / "wrapper.py").write_text("import main\n")
-    output = tmp_path / "demo.wasm"
-    output.write_bytes(b"old")
-    paths = [tmp_path / "generated", tmp_path / "app"]
-    with pytest.raises(BuildFailed) as raised:
-        componentize(built.composed, "wrapper", paths, output, shown=[None, ""])
-
-    (fault,) = raised.value.faults
-    assert ("DSL210", "helper.py", 3) == (fault.code, fault.file, fault.line)
-    assert "ValueError in the guest: not" == fault.message
-    expected = """\
-Traceback (most recent call last):
-  File "main.py", line 3, in <module>
-    helper.start()
-    ~~~~~~~~~~~~^^
-  File "helper.py", line 3, in start
-    raise ValueError('not\\nhere')
-ValueError: not
-here"""
-    assert expected == fault.detail
-    assert b"old" == output.read_bytes()
-    assert ["app", "demo.wasm", "generated"] == sorted(path.name for path in tmp_path.iterdir())
 
 
 MISSING = """\

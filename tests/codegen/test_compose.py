@@ -34,7 +34,8 @@ def test_our_wit_parses_whole():
     done = run_wasm_tools(["component", "wit", WIT])
 
     assert not done.failed, done.stderr
-    assert [world in done.stdout for world in ("world golem-1-0", "world golem-1-1", "world wasi")] == [True] * 3
+    for world in ("world golem-1-0", "world golem-1-1", "world golem-1-2", "world wasi"):
+        assert world in done.stdout
 
 
 def test_only_used_functions_of_the_host_are_imported(tmp_path):

@@ -45,6 +45,16 @@ def test_ssl_alone_gets_its_stand_in_and_no_http(emit):
     assert "wasi:http" not in world
 
 
+def test_what_packages_say_of_themselves_is_kept_where_it_is_asked_for(emit):
+    """Nothing else comes with it."""
+    body = "return metadata.version(url)"
+    files, world = emit(f"from importlib import metadata\n\nfrom durable_dsl import export{CALL.format(body=body)}")
+
+    assert "package_metadata.install()" in files["durable_libraries.py"]
+    assert "tls_standin" not in files["durable_libraries.py"]
+    assert "wasi:http" not in world
+
+
 def test_an_app_without_libraries_has_nothing_of_them(emit):
     """No call that is not needed."""
     files, world = emit(f"from durable_dsl import export{CALL.format(body='return url')}")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import nullcontext
 
 import pytest
 
 from durable_codegen import cache
+from durable_codegen.arguments import arguments_of
 from durable_codegen.build import build, emit_only, inferred_wit
 from durable_codegen.config import resolve
 from durable_codegen.faults import BuildFailed
+from durable_codegen.front import run_front
 from tests.codegen.projects import MOVE, places, write
 from tests.codegen.projects import faults_of as project_faults
 
@@ -247,6 +250,58 @@ def test_classes_are_resources(tmp_path):
 
         pay: func(cart: borrow<cart>);"""
     )
+
+
+def test_what_callers_may_leave_out_or_write_otherwise(tmp_path):
+    """The defaults of the last parameters, where they are plain, and the other names of members; for the engine."""
+    app = """
+    class Colour(Enum):
+        RED = 1
+        DARK_RED = 1
+        BLUE = 2
+
+    @dataclass
+    class Size:
+        width: int
+
+    @export
+    def paint(what: str, colour: Colour = Colour.DARK_RED, *, times: int = 3, by: str | None = None) -> None: ...
+
+    @export
+    def some(first: int = 1, second: Size = Size(1), third: float = 2.5, fourth: float = 1) -> None: ...
+
+    @export
+    class Desk:
+        def __init__(self, name: str = "desk") -> None: ...
+        def all(self, count: int) -> None: ...
+    """
+    write(tmp_path, {"app.py": HEAD + textwrap.dedent(app)})
+    settings = resolve({"app": "app.py"}, environment={}, folder=tmp_path)
+    (tmp_path / "work").mkdir()
+    plan = run_front(settings, tmp_path / "work", lambda _name: nullcontext()).plan
+
+    assert {
+        "defaults": {
+            "app:app/api#paint": {"colour": "RED", "times": 3, "by": None},
+            "app:app/api#some": {"third": 2.5, "fourth": 1},
+            "app:app/api#[constructor]desk": {"name": "desk"},
+        },
+        "aliases": {"colour": {"dark-red": "red"}},
+    } == arguments_of(plan)
+
+
+def test_a_base_may_say_what_an_inherited_method_raises(tmp_path):
+    """The class that inherits it is exported, so its mark counts."""
+    app = """
+    class Base:
+        @export(raises=KeyError)
+        def find(self) -> str: ...
+
+    @export
+    class Desk(Base): ...
+    """
+
+    assert "find: func() -> result<string, string>;" in world(tmp_path, app)
 
 
 def test_names_step_aside(tmp_path):

@@ -20,10 +20,12 @@ def world_with(folder, *lines):
     [
         ((), None, "golem-1.0"),
         ((), "golem-1.1", "golem-1.1"),
+        ((), "golem-1.2", "golem-1.2"),
         (("import golem:api/host@0.2.0",), None, "golem-1.0"),
         (("import golem:api/host@0.2.2",), "golem-1.0", "golem-1.0"),
         (("import golem:api/host@1.1.0",), None, "golem-1.1"),
         (("import golem:api/oplog@1.1.6",), None, "golem-1.1"),
+        (("import golem:api/oplog@1.1.6",), "golem-1.2", "golem-1.2"),
         (("export golem:api/save-snapshot@1.1.0",), None, "golem-1.1"),
         (("export golem:api/save-snapshot@1.1.0",), "golem-1.0", "golem-1.0"),
     ],
@@ -50,7 +52,7 @@ def test_an_unknown_target_lists_the_known_ones():
         target_named("golem-9")
 
     assert ["DSL106"] == [fault.code for fault in raised.value.faults]
-    assert "golem-1.0 (Golem 1.1.8 to 1.1.26) and golem-1.1" in raised.value.faults[0].hint
+    assert "golem-1.0 (Golem 1.1.8 to 1.1.26), golem-1.1" in raised.value.faults[0].hint
 
 
 def test_targets_stand_for_series_of_versions():

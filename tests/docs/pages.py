@@ -141,6 +141,7 @@ class Shell:
             "LANG": "C.UTF-8",
             "NO_COLOR": "1",
             "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
+            "DURABLE_DSL_COMPILE": os.environ.get("DURABLE_DSL_COMPILE", ""),
         }
         self._bash = subprocess.Popen(
             ["bash", "--norc", "--noprofile"],

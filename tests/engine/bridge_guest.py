@@ -13,6 +13,7 @@ from pathlib import Path
 
 from durable_dsl.engine.bridge import ImportSet, Instance
 from durable_dsl.engine.component import load
+from tests.components import alone
 
 SOURCES = Path(__file__).parents[1] / "guests" / "bridge"
 CACHE = Path(tempfile.gettempdir()) / "durable-dsl-tests"
@@ -24,9 +25,9 @@ def built() -> Path:
     """The component file."""
     parts = [path.read_bytes() for path in sorted(SOURCES.iterdir()) if path.is_file()]
     target = CACHE / f"bridge-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.wasm"
-    if not target.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as empty:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with alone(target.with_suffix(".lock")), tempfile.TemporaryDirectory(dir=CACHE) as empty:
+        if not target.exists():
             output = Path(empty) / "bridge.wasm"
             command = [Path(sys.executable).with_name("componentize-py"), "-d", SOURCES / "world.wit", "-w", "bridge"]
             command += ["componentize", "app", "-p", SOURCES, "-o", output]

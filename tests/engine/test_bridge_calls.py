@@ -11,11 +11,26 @@ import sys
 import threading
 
 import pytest
+from wasmtime import wat2wasm
 
 from durable_dsl.engine.bridge import ComponentFault, GuestTrap, ImportSet, Instance, InstanceUnusable
 from durable_dsl.engine.bridge_entry import HOSTS, RUNNING
 from durable_dsl.engine.component import load
 from tests.engine.bridge_guest import FAILURES, Host, Stop, call, opened
+
+#: Its memory holds 39 MB; `bytes` gives out that many of them.
+MANY_BYTES = """
+(component
+  (core module $m
+    (memory (export "memory") 600)
+    (func (export "bytes") (param i32) (result i32)
+      (i32.store (i32.const 0) (i32.const 16))
+      (i32.store (i32.const 4) (local.get 0))
+      (i32.const 0)))
+  (core instance $i (instantiate $m))
+  (func (export "bytes") (param "count" u32) (result (list u8))
+    (canon lift (core func $i "bytes") (memory (core memory $i "memory")))))
+"""
 
 
 def test_calls_reach_the_world_and_its_interfaces():
@@ -51,6 +66,16 @@ def test_a_guests_own_trap_tells_its_cause():
     assert "componentize_py_runtime" in caught.value.backtrace
     assert b"ValueError: the guest's own" in instance.host.output
     assert not instance.usable
+
+
+def test_big_lists_come_out_of_a_guest(tmp_path):
+    """More than wasmtime's own limit of 2.6 MiB; where ours is passed, the message says what it is."""
+    (tmp_path / "many.wasm").write_bytes(wat2wasm(MANY_BYTES))
+    component = load(tmp_path / "many.wasm", tmp_path / "cache")
+    with Instance(ImportSet(component, lambda *_: None), None) as instance:
+        assert 5_000_000 == len(instance.call(component.resolve("bytes"), [5_000_000]))
+        with pytest.raises(GuestTrap, match="too big to be taken out of the guest in one piece: about 21 MiB"):
+            instance.call(component.resolve("bytes"), [22 << 20])
 
 
 def test_an_import_that_nobody_offers_traps_by_name():

@@ -130,7 +130,7 @@ def test_what_a_killed_process_left_is_compared(tmp_path, unchanged):
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr is not None
     assert "pausing\n" == process.stderr.readline()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while compare(tmp_path, guest("ledger"))[0].status != "suspended":
         assert time.monotonic() < deadline
     process.kill()

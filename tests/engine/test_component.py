@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import pickle
 import subprocess
 import sys
@@ -10,16 +11,27 @@ import zlib
 
 import pytest
 
+from durable_codegen.section import append_section
+from durable_codegen.toolchain import run_wasm_tools
 from durable_dsl.engine.bridge import ComponentFault, UnknownExport
 from durable_dsl.engine.component import load
 from durable_dsl.engine.sections import custom_section
 from tests.engine.bridge_guest import SHAPES, built, loaded
+from tests.engine.programs import opened
 
 SMALL = """
 (component
   (core module $m (func (export "f") (param i32) (result i32) local.get 0))
   (core instance $i (instantiate $m))
   (func (export "same") (param "n" u32) (result u32) (canon lift (core func $i "f"))))
+"""
+#: As WASI 0.3 has them; some tools make such components unless they are told otherwise.
+ASYNC = """
+(component
+  (core module $m (func (export "f")))
+  (core instance $i (instantiate $m))
+  (type $t (func async))
+  (func (export "later") (type $t) (canon lift (core func $i "f"))))
 """
 
 
@@ -118,6 +130,20 @@ def test_interruptible_components_have_machine_code_of_their_own(small, tmp_path
     assert 2 == len(seen)
 
 
+def test_code_that_was_compiled_quickly_is_kept_apart(small, tmp_path, compilations, monkeypatch):
+    """Each way of compiling finds its own again, and leaves the other's where it is."""
+    seen, while_compiling = compilations
+    names = []
+    for way in ("quick", "", "quick", ""):
+        monkeypatch.setenv("DURABLE_DSL_COMPILE", way)
+        found = load(small, tmp_path, while_compiling=while_compiling)
+        names.append([export.name for export in found.exports])
+
+    assert 2 == len(seen)
+    assert 4 * [["same"]] == names
+    assert ["plain", "plain_quick"] == sorted(file.name.split("-")[2] for file in tmp_path.glob("*.cwasm"))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -126,6 +152,7 @@ def test_interruptible_components_have_machine_code_of_their_own(small, tmp_path
         (b"", "is not a component that can be compiled"),
         (b"PNG whatever", "is not a component that can be compiled"),
         (b"\x89PNG\xff\xfe", "is not a component that can be compiled"),
+        (ASYNC.encode(), "this engine runs components of WASI 0.2"),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, message):
@@ -199,6 +226,40 @@ def test_ambiguous_and_unknown_names_list_candidates():
     assert "give the full name" in str(ambiguous.value)
     assert "there is no export `place`" in str(unknown.value)
     assert str(unknown.value) == str(pickle.loads(pickle.dumps(unknown.value)))
+
+
+def test_an_unknown_name_that_is_close_to_an_export_is_told():
+    """Nothing is guessed where nothing is close."""
+    with pytest.raises(UnknownExport, match=r"no export `tw` \(did you mean `two`\?\)"):
+        loaded().resolve("tw")
+    with pytest.raises(UnknownExport, match="there is no export `place`; the component exports:"):
+        loaded().resolve("place")
+
+
+def test_a_function_that_is_not_exported_is_told(tmp_path):
+    """With its place, which the build has written down; it survives pickling."""
+    (tmp_path / "small.wat").write_text(SMALL)
+    assert not run_wasm_tools(["parse", tmp_path / "small.wat", "-o", tmp_path / "small.wasm"]).failed
+    facts = {"format": 1, "name": "small", "exports": [], "functions": {"not_same": "app.py:7"}}
+    append_section(tmp_path / "small.wasm", "durable-dsl", json.dumps(facts).encode())
+    with opened(tmp_path / "data") as engine, pytest.raises(UnknownExport) as unknown:
+        engine.load(tmp_path / "small.wasm").resolve("not-same")
+
+    said = "there is no export `not-same` (app.py:7 defines it and does not export it: mark it with @export, or "
+    assert str(unknown.value).startswith(said)
+    assert str(unknown.value) == str(pickle.loads(pickle.dumps(unknown.value)))
+
+
+def test_what_callers_may_leave_out_comes_from_the_build(tmp_path):
+    """Defaults by the names of exports, from the section."""
+    (tmp_path / "small.wat").write_text(SMALL)
+    assert not run_wasm_tools(["parse", tmp_path / "small.wat", "-o", tmp_path / "small.wasm"]).failed
+    [name] = [export.name for export in load(tmp_path / "small.wasm", None).exports]
+    facts = {"format": 1, "exports": [], "arguments": {"defaults": {name: {"x": 1}}, "aliases": {}}}
+    append_section(tmp_path / "small.wasm", "durable-dsl", json.dumps(facts).encode())
+    [export] = load(tmp_path / "small.wasm", None).exports
+
+    assert {"x": 1} == export.defaults
 
 
 def test_imports_are_known_by_interface():

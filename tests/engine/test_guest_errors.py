@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from durable_dsl.engine.guest_errors import extract
@@ -59,6 +61,24 @@ KeyError: 'x'
 KeyError: 'x'"""
         == extract(text, ROOTS).traceback
     )
+
+
+def test_frames_of_the_event_loop_are_left_out():
+    """Those of the rest of the standard library say what was done with a value, and stay."""
+    text = """Traceback (most recent call last):
+  File "/python/asyncio/base_events.py", line 654, in run_until_complete
+    return future.result()
+           ~~~~~~~~~~~~~^^
+  File "/1/orders.py", line 31, in place
+    json.loads(text)
+  File "/python/json/__init__.py", line 346, in loads
+    return _default_decoder.decode(s)
+ValueError: no
+"""
+    shown = extract(text, ROOTS).traceback
+
+    assert ["src/orders.py", "/python/json/__init__.py"] == re.findall('File "([^"]*)"', shown)
+    assert "future" not in shown
 
 
 @pytest.mark.parametrize(

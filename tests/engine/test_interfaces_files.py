@@ -69,11 +69,12 @@ def test_errors_are_the_system_s(tmp_path):
         result = [
             failing(lambda: open("/nothing")), failing(lambda: os.mkdir("/d")), failing(lambda: os.rmdir("/d")),
             failing(lambda: open("/d", "w")), failing(lambda: os.listdir("/d/f")), failing(lambda: os.remove("/d")),
+            failing(lambda: os.read(os.open("/d", os.O_RDONLY), 1)),
         ]
     """)
     expected = [
         "FileNotFoundError", "FileExistsError", "OSError",
-        "IsADirectoryError", "NotADirectoryError", "IsADirectoryError",
+        "IsADirectoryError", "NotADirectoryError", "IsADirectoryError", "IsADirectoryError",
     ]  # fmt: skip
     with opened(tmp_path) as engine:
         assert str(expected) == worker(engine).invoke("run", source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from wasmtime import wat2wasm
 
 from durable_dsl.engine.errors import InvocationError, UsageError
 from tests.engine.programs import kinds, opened, program, worker
@@ -11,6 +12,36 @@ AWAITS = program("""
     promise = host.create_promise()
     result = promise.oplog_idx, host.await_promise(promise)
 """)
+
+#: `run` gives the URI of the worker `w1` of the component whose UUID is two numbers, 1 and 2.
+ASKS_FOR_A_URI = """
+(component
+  (import "golem:api/host@1.1.5" (instance $host
+    (type $uuid-fields (record (field "high-bits" u64) (field "low-bits" u64)))
+    (export "uuid" (type $uuid (eq $uuid-fields)))
+    (type $component-fields (record (field "uuid" $uuid)))
+    (export "component-id" (type $component (eq $component-fields)))
+    (type $worker-fields (record (field "component-id" $component) (field "worker-name" string)))
+    (export "worker-id" (type $worker (eq $worker-fields)))
+    (type $uri-fields (record (field "value" string)))
+    (export "uri" (type $uri (eq $uri-fields)))
+    (export "worker-uri" (func (param "worker-id" $worker) (result $uri)))))
+  (core module $held
+    (memory (export "memory") 1)
+    (data (i32.const 0) "w1")
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+  (core instance $h (instantiate $held))
+  (core func $uri (canon lower (func $host "worker-uri")
+    (memory (core memory $h "memory")) (realloc (core func $h "realloc"))))
+  (core module $m
+    (import "host" "uri" (func $uri (param i64 i64 i32 i32 i32)))
+    (func (export "run") (result i32)
+      (call $uri (i64.const 1) (i64.const 2) (i32.const 0) (i32.const 2) (i32.const 16))
+      (i32.const 16)))
+  (core instance $i (instantiate $m (with "host" (instance (export "uri" (func $uri))))))
+  (func (export "run") (result string)
+    (canon lift (core func $i "run") (memory (core memory $h "memory")))))
+"""
 
 
 def until(condition):
@@ -180,3 +211,12 @@ def test_a_worker_s_own_uri(tmp_path):
         one = worker(engine)
 
         assert f"urn:worker:{one.component_id}/w/f" == one.invoke("run", "result = host.get_self_uri('f').value")
+
+
+def test_the_uri_of_any_worker(tmp_path):
+    """What Golem 1.2 gives; no worker of that name need be there."""
+    (tmp_path / "uri.wasm").write_bytes(wat2wasm(ASKS_FOR_A_URI))
+    with opened(tmp_path / "data") as engine:
+        found = engine.worker("w", engine.load(tmp_path / "uri.wasm")).invoke("run")
+
+    assert "urn:worker:00000000-0000-0001-0000-000000000002/w1" == found

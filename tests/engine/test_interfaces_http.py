@@ -315,11 +315,12 @@ def test_fields(run):
             refused(request.headers().set, "x", [b"1"]), refused(copy.append, "bad name", b"1"),
             refused(copy.append, "x", b"a\\nb"), refused(copy.append, "Host", b"other"),
             refused(http.Fields.from_list, [("transfer-encoding", b"chunked")]),
+            refused(copy.append, "te", b"trailers"),
         )
     """
     assert (
         "([('b', b'2'), ('B', b'6')], [('a', b'4'), ('a', b'5'), ('b', b'2'), ('B', b'6')], [b'4', b'5'], False, "
-        "'Immutable', 'InvalidSyntax', 'InvalidSyntax', 'Forbidden', 'Forbidden')"
+        "'Immutable', 'InvalidSyntax', 'InvalidSyntax', 'Forbidden', 'Forbidden', None)"
     ) == run(text)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.oplog.view import as_json
-from tests.engine.programs import opened, program, worker
+from tests.engine.programs import kinds, opened, program, worker
 
 PRELUDE = """
 kv = wasi_keyvalue_types
@@ -153,3 +154,21 @@ def test_idempotence_off_marks_the_write(engine):
 
     kinds = [record.kind for record in worker(engine).oplog()]
     assert ["begin-remote-write", "imported-function-invoked", "end-remote-write"] == kinds[-4:-1]
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        ("atomic.increment(bucket, 'k', 1)", "wasi:keyvalue/atomic#increment"),
+        ("atomic.compare_and_swap(bucket, 'k', 1, 2)", "wasi:keyvalue/atomic#compare-and-swap"),
+        ("cache.get('k')", "wasi:keyvalue/cache#get"),
+        ("cache.set('k', value(b'v'), None)", "wasi:keyvalue/cache#set"),
+    ],
+)
+def test_what_no_golem_server_has_is_refused_with_the_reason(engine, call, name):
+    """Not tried again: nothing would change."""
+    with pytest.raises(InvocationError, match=f"{name} is not implemented by any Golem server") as failed:
+        run(engine, call)
+
+    assert "NotImplementedByGolem" == failed.value.type
+    assert ["error"] == [kind for kind in kinds(worker(engine)) if kind == "error"]

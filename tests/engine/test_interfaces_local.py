@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from wasmtime import wat2wasm
 
 from durable_dsl.engine.clock import SkippingClock
 from durable_dsl.engine.errors import InvocationError
-from tests.engine.programs import kinds, opened, program, worker
+from tests.engine.programs import Shown, kinds, opened, program, worker
 
 READS = {
     "wall_clock.now()": "wall_clock::now",
@@ -18,6 +19,45 @@ READS = {
     "insecure.get_insecure_random_u64()": "golem random::insecure::get_insecure_random_u64",
     "insecure_seed.insecure_seed()": "golem random::insecure_seed::insecure_seed",
 }
+
+#: `run` asks for a TCP socket and returns the number of the error's case: 1 is access-denied. `rest` asks for nothing.
+ASKS_FOR_A_SOCKET = """
+(component
+  (import "wasi:sockets/tcp-create-socket@0.2.0" (instance $tcp
+    (export "tcp-socket" (type $socket (sub resource)))
+    (type $code-cases (enum "unknown" "access-denied"))
+    (export "error-code" (type $code (eq $code-cases)))
+    (export "create-tcp-socket" (func (result (result (own $socket) (error $code)))))))
+  (core module $memory (memory (export "memory") 1))
+  (core instance $held (instantiate $memory))
+  (core func $create (canon lower (func $tcp "create-tcp-socket") (memory (core memory $held "memory"))))
+  (core module $m
+    (import "held" "memory" (memory 1))
+    (import "tcp" "create" (func $create (param i32)))
+    (func (export "run") (result i32)
+      (call $create (i32.const 0))
+      (i32.load8_u (i32.const 4)))
+    (func (export "rest") (result i32) (i32.const 1)))
+  (core instance $i (instantiate $m
+    (with "held" (instance $held))
+    (with "tcp" (instance (export "create" (func $create))))))
+  (func (export "run") (result u8) (canon lift (core func $i "run")))
+  (func (export "rest") (result u8) (canon lift (core func $i "rest"))))
+"""
+
+#: A command as most languages' runtimes write them: `run` says how it ended by an exit.
+COMMAND = """
+(component
+  (import "wasi:cli/exit@0.2.0" (instance $exit (export "exit" (func (param "status" (result))))))
+  (core func $exit (canon lower (func $exit "exit")))
+  (core module $m
+    (import "wasi" "exit" (func $exit (param i32)))
+    (func (export "run") (result i32) (call $exit (i32.const STATUS)) unreachable))
+  (core instance $i (instantiate $m (with "wasi" (instance (export "exit" (func $exit))))))
+  (func $run (result (result)) (canon lift (core func $i "run")))
+  (instance $command (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $command)))
+"""
 
 
 def test_local_reads_are_recorded_and_answered_from_the_oplog(tmp_path):
@@ -59,6 +99,43 @@ def test_exit_ends_the_worker(tmp_path):
             one.invoke("run", "", idempotency_key="k")
 
 
+def test_a_command_that_ends_itself_well_has_returned(tmp_path):
+    """To the caller, and to whoever asks for the result again; nothing more can be run on the worker."""
+    (tmp_path / "command.wasm").write_bytes(wat2wasm(COMMAND.replace("STATUS", "0")))
+    for _ in range(2):
+        with opened(tmp_path / "data") as engine:
+            one = engine.worker("w", engine.load(tmp_path / "command.wasm"))
+
+            assert {"ok": None} == one.invoke("run", idempotency_key="k")
+            assert "exited" == one.status
+            with pytest.raises(InvocationError, match="ended the worker"):
+                one.invoke("run")
+
+
+def test_a_command_that_ends_itself_otherwise_has_failed(tmp_path):
+    """As any export that ends by an exit."""
+    (tmp_path / "command.wasm").write_bytes(wat2wasm(COMMAND.replace("STATUS", "1")))
+    with opened(tmp_path / "data") as engine, pytest.raises(InvocationError, match="exit status 1"):
+        engine.worker("w", engine.load(tmp_path / "command.wasm")).invoke("run")
+
+
+def test_what_a_guest_said_before_it_ended_itself_is_shown(tmp_path):
+    """A traceback on stderr too, which is held back while the attempt may still fail with it."""
+    shown = Shown()
+    with opened(tmp_path, output=shown) as engine, pytest.raises(InvocationError, match="exit status 1"):
+        source = program("""
+            import traceback
+            try:
+                raise ValueError("of the guest")
+            except ValueError:
+                traceback.print_exc()
+            sys.exit(3)
+        """)
+        worker(engine).invoke("run", source)
+
+    assert 1 == shown.text.count("ValueError: of the guest")
+
+
 def test_sockets_are_refused(tmp_path):
     """A guest that wants the network gets permission denied, and goes on."""
     source = program("""
@@ -71,6 +148,17 @@ def test_sockets_are_refused(tmp_path):
     """)
     with opened(tmp_path) as engine:
         assert "ACCESS_DENIED" in worker(engine).invoke("run", source)
+
+
+def test_a_tcp_socket_is_refused_and_says_why(tmp_path):
+    """Whoever runs the engine sees it, once and not again in replay."""
+    (tmp_path / "sockets.wasm").write_bytes(wat2wasm(ASKS_FOR_A_SOCKET))
+    shown = Shown()
+    for export in ("run", "rest"):  # the second engine replays the first call
+        with opened(tmp_path / "data", output=shown) as engine:
+            assert 1 == engine.worker("w", engine.load(tmp_path / "sockets.wasm")).invoke(export)
+
+    assert 1 == shown.text.count("refused: a TCP socket: workers have none")
 
 
 def test_a_short_sleep_is_recorded_when_it_ends(tmp_path):

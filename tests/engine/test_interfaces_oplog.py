@@ -6,6 +6,9 @@ import pytest
 
 from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.interfaces.golem_ids import uuid_record
+from durable_dsl.engine.interfaces.oplog_entries import EntryForm
+from durable_dsl.engine.interfaces.registry import lookup
+from durable_dsl.engine.types import FunctionType, Primitive, Record
 from tests.engine.programs import opened, program, worker
 from tests.guests import guest
 
@@ -105,6 +108,22 @@ def test_what_entries_say(engine):
         "('STDOUT', 'placing 1'), True)"
     )
     assert expected == read(engine, text)
+
+
+def test_later_versions_say_more_of_an_invocation(engine):
+    """They declare its trace, of which nothing is recorded here; a component gets what it declares."""
+    one = worker(engine)
+    one.invoke("run", "result = 1")
+    record = next(record for record in one.oplog() if record.kind == "exported-function-invoked")
+
+    traced, plain = (EntryForm(one, traced=how).of(record, None)[record.kind] for how in (True, False))
+    more = {"trace-id": "0" * 32, "trace-states": [], "invocation-context": []}
+    assert {**plain, **more} == traced
+
+    offered = lookup("golem:api/oplog", "[method]get-oplog.get-next", "1.1.5")
+    declared = FunctionType((), Record("exported-function-invoked-parameters", (("trace-id", Primitive("string")),)))
+    assert offered is offered.for_type(FunctionType((), None))
+    assert offered is not offered.for_type(declared)
 
 
 def test_page_by_page_from_an_index(engine):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -273,3 +274,31 @@ def test_the_hosts_own_objects_have_no_form():
     """They mean nothing outside of the process."""
     with pytest.raises(TypeError, match="is the host's: it has no JSON form"):
         to_json(object(), t.Own(STREAM))
+
+
+def test_defaults_stand_in_for_arguments_that_are_left_out():
+    """From the end only, in the command line's and in Python's form; a default that does not fit is none."""
+    kinds = (STRING, U8, t.Option(STRING))
+    place = replace(export(*kinds), defaults={"b": 7, "c": None})
+    wrong = replace(export(*kinds), defaults={"b": "seven", "c": None})
+
+    assert ["tea", 7, None] == arguments(["tea"], place, unread)
+    assert ["tea", 8, None] == python_arguments(["tea", 8], place)
+    assert ["tea", 8, "x"] == python_arguments(["tea", 8, "x"], place)
+    with pytest.raises(ArgumentFault, match="expected 1 to 3 arguments, got 0"):
+        arguments([], place, unread)
+    with pytest.raises(ArgumentFault, match="expected 1 to 3 arguments, got 4"):
+        python_arguments(["tea", 8, None, 1], place)
+    with pytest.raises(ArgumentFault, match="expected 2 to 3 arguments, got 1"):
+        arguments(["tea"], wrong, unread)
+
+
+def test_aliases_of_members_are_taken_for_them():
+    """As Python writes them, and in WIT's way; what comes out has the member's own name."""
+    colour = t.Enum("colour", ("red", "blue"), (("dark-red", "red"),))
+    access = t.Flags("access", ("read", "write"), (("see", "read"),))
+
+    assert ["red"] * 3 == [from_json(name, colour, "v") for name in ("DARK_RED", "dark-red", "red")]
+    assert ["read", "write"] == from_json(["write", "SEE"], access, "v")
+    with pytest.raises(ValueFault, match="expected one of `red`, `blue`"):
+        from_json("green", colour, "v")

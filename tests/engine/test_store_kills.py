@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sqlite3
 import subprocess
 import sys
+import threading
 
+from durable_dsl.engine.oplog import schema
+from durable_dsl.engine.oplog.store import Store
 from tests.engine.programs import ROOT, command, opened
 from tests.engine.test_worker_steering import ledger
 from tests.guests import guest
@@ -83,7 +87,7 @@ def killed(directory, what):
 
 def test_killed_while_the_file_is_made(tmp_path):
     """There is nothing of it, or all: the next process makes it."""
-    assert "True [(0, False, False, False)] (1, False, True, False)" == killed(tmp_path, "new")
+    assert f"True [(0, False, False, False)] ({schema.VERSION}, False, True, False)" == killed(tmp_path, "new")
 
 
 def test_killed_in_the_middle_of_a_migration(tmp_path):
@@ -91,7 +95,8 @@ def test_killed_in_the_middle_of_a_migration(tmp_path):
     with opened(tmp_path) as engine:
         ledger(engine).invoke("add", 5)
 
-    assert "True [(1, False, True, False)] (2, True, False, True)" == killed(tmp_path, "newer")
+    now = schema.VERSION
+    assert f"True [({now}, False, True, False)] ({now + 1}, True, False, True)" == killed(tmp_path, "newer")
 
 
 def without_override():
@@ -129,3 +134,15 @@ def test_a_read_only_directory_is_read_and_not_written(tmp_path):
         assert "cannot write to its directory" in refused.stderr
         assert "Traceback" not in refused.stderr
     assert content == engine.store.path.read_bytes()
+
+
+def test_a_new_file_that_another_process_makes_is_waited_for(tmp_path):
+    """SQLite itself does not wait there: it refuses to turn the log on while the other one writes."""
+    other = sqlite3.connect(tmp_path / "durable.sqlite3", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.2, other.execute, ["COMMIT"]).start()
+    store = Store(tmp_path)
+
+    assert [] == store.read("SELECT name FROM worker")
+    store.close()
+    other.close()

@@ -224,6 +224,7 @@ def test_deleting_a_worker_deletes_its_history(tmp_path):
 
         assert engine.delete_worker("w")
         assert not engine.delete_worker("w")
+        assert [] == list((tmp_path / "leases").iterdir())
         assert "{}" == worker(engine).invoke("run", "result = state")
 
 

@@ -96,3 +96,19 @@ def test_the_queue_survives_a_kill_and_an_update_that_fails_then(tmp_path):
 
         assert ["1", "b1", "c1"] == [one.invoke("run", "", idempotency_key=name) for name in "abc"]
         assert ["failed"] == [update["status"] for update in one.describe(full=True)["updates"]]
+
+
+def test_a_row_that_outlived_its_beginning_is_removed(tmp_path):
+    """By the next process that runs the worker; what has not begun stays."""
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        one.invoke("run", "result = 1", idempotency_key="begun")
+        export = one._build().resolve("run")
+        for key in ("begun", "waiting"):
+            one._queue.add(Invocation(export, ["result = 2"], '["result = 2"]', key))
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        assert "2" == one.invoke("run", "", idempotency_key="waiting")
+        assert "1" == one.invoke("run", "", idempotency_key="begun")
+        one.settle()
+        assert [] == engine.store.read("SELECT key FROM queue")

@@ -214,6 +214,22 @@ def test_a_snapshot_carries_the_state_over(tmp_path):
         assert ["no-op", "exported-function-completed"] == kinds(one)[-4:-2]
 
 
+def test_a_snapshot_outlives_an_automatic_update(tmp_path):
+    """A build that was moved to by replay starts from the same snapshot, in later processes too."""
+    with opened(tmp_path) as engine:
+        one = ledger(engine)
+        one.invoke("add", 5)
+        one.update(engine.load(guest("ledger", edit=SECOND)), snapshot=True)
+        one.invoke("add", 2)
+        one.update(engine.load(guest("ledger")))
+
+        assert 10 == one.invoke("add", 3)
+    with opened(tmp_path) as engine:
+        one = engine.worker("l")
+        assert 0 == one.version
+        assert [5, 2, 3] == one.invoke("entries")
+
+
 @pytest.mark.guarantee("WORKER-2")
 def test_a_snapshot_that_cannot_be_loaded_changes_nothing(tmp_path):
     """The reason is in the update; the worker goes on where it was."""

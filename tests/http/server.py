@@ -18,6 +18,8 @@ class EchoServer:
         self.seen: list[str] = []
         self.keys: list[tuple[str, str | None]] = []
         self.counts: Counter[str] = Counter()
+        self.slow = threading.Lock()
+        self.under_way = self.most = 0
         echo = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,7 +46,12 @@ class EchoServer:
 
             def reply(self, path, query, body):
                 if path == "/slow":
+                    with echo.slow:
+                        echo.under_way += 1
+                        echo.most = max(echo.most, echo.under_way)
                     time.sleep(0.4)
+                    with echo.slow:
+                        echo.under_way -= 1
                 if path == "/redirect":
                     return self.whole(302, b"", location="/echo?from=redirect")
                 if path == "/cookie":

@@ -53,7 +53,7 @@ def test_a_day_takes_no_time(worker, function):
     slept = worker.invoke(function, DAY, False)
 
     assert DAY <= slept < DAY + 10
-    assert 5 > time.monotonic() - started
+    assert 60 > time.monotonic() - started
     assert 1 == sum(record.kind == "suspend" for record in worker.oplog())
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from durable_codegen.build import build
+from durable_codegen.config import resolve
 from durable_dsl import remote
 from durable_dsl.engine import Engine
 from durable_dsl.testing.building import component_of
@@ -74,6 +76,16 @@ def test_values_refusals_and_failures(asking):
     starts(TOLD, told)
     assert "--component" in told[14]
     assert "ValueError: on purpose" in told[15]
+
+
+def test_golem_1_2_calls_workers_by_their_ids(engine, tmp_path):
+    """The target's component imports golem:rpc 0.2 alone, and its calls come to the same."""
+    settings = resolve({"app": str(APPS / "asking.py"), "target": "golem-1.2", "output": str(tmp_path / "newer.wasm")})
+    component = engine.load(build(settings).output)
+    imported = [one.id for one in component.imports.component.imports if one.name == "golem:rpc/types"]
+
+    assert ["golem:rpc/types@0.2.0"] == imported
+    starts(TOLD, engine.worker("newer", component).invoke("told"))
 
 
 def test_plain_python_does_the_same(plain):

@@ -188,11 +188,14 @@ def _without_undo(analysis: Analysis) -> Iterator[Finding]:
         seen.add(id(case.event))
         region = next(each for each in reversed(case.regions) if each.word == "transaction")
         by = f", by {case.way}" if case.way else ""
+        called = case.event.node.func if isinstance(case.event.node, ast.Call) else None
+        is_short = effect.kind == "promise-complete" and isinstance(called, ast.Attribute)
+        what = ast.unparse(called) if is_short and called is not None else effect.what
         yield at(
             case.event,
             "DSL512",
             "warning",
-            f"{effect.what} in {region.quoted} ({region.place}){by} is no operation",
+            f"{what} in {region.quoted} ({region.place}){by} is no operation",
             "If something after it fails, the transaction undoes its operations, and this stays done.",
             "make it an @operation(compensate=…); or move it to the end, where nothing after it can fail",
             related(region, case),

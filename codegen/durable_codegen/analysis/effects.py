@@ -239,6 +239,14 @@ _HOST_KINDS: Final = {
     "delete_promise": "promise-complete",
     "update_worker": "remote",
 }
+#: What makes an object → what the object is called.
+_MADE: Final = {
+    "create_promise()": "Promise",
+    "Promise.from_id()": "Promise",
+    "logging.getLogger()": "Logger",
+    "Path().open().": "file.",
+    "open().": "file.",
+}
 _CLIENT: Final = "durable_dsl.remote.client()."
 _WAITS_AS_VALUE: Final = ("durable_dsl.create_promise()", "durable_dsl.Promise()", "durable_dsl.Promise.from_id()")
 
@@ -349,4 +357,6 @@ def _plain(path: str) -> str:
     path = rest if imported else path
     for prefix in ("durable_dsl.", "builtins.", "datetime.", "pathlib."):
         path = path.removeprefix(prefix)
+    for made, kind in _MADE.items():
+        path = path.replace(made, kind)
     return path.replace("()", "")

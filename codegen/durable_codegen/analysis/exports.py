@@ -11,12 +11,14 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from durable_codegen.analysis.names import is_property
+from durable_codegen.analysis.program import Class
 from durable_codegen.names import camel, kebab, python_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from durable_codegen.analysis.program import Class, Function
+    from durable_codegen.analysis.program import Function
     from durable_codegen.analysis.reach import Analysis
     from durable_codegen.world import Interface, World
 
@@ -91,13 +93,20 @@ class _Finder:
                     yield Exported(name, found)
 
     def marked(self) -> Iterator[Exported]:
-        """What bears `@export`, methods of such classes included."""
-        for function in self.program.app_functions():
-            claim = self.claims.get(function.path)
-            if function.owner is not None and function.owner.path in self.claims:
-                yield from self._method(function, function.owner, claim)
-            elif claim is not None:
-                yield Exported(claim or kebab(function.path.rpartition(".")[2]) or function.name, function)
+        """What bears `@export`, in the order of the source; of a class its methods, inherited ones included."""
+        order = {name: number for number, name in enumerate(self.program.modules)}
+        owners = (self.program.classes.get(path) for path in self.claims)
+        functions = (self.program.functions.get(path) for path in self.claims)
+        found: list[Class | Function] = [each for each in owners if each is not None]
+        found += [each for each in functions if each is not None and each.owner is None]
+        for each in sorted(found, key=lambda each: (order[each.module.name], getattr(each.node, "lineno", 1))):
+            if each.module.root.kind != "app":
+                continue
+            if isinstance(each, Class):
+                yield from self._methods(each)
+            else:
+                claim = self.claims[each.path]
+                yield Exported(claim or kebab(each.path.rpartition(".")[2]) or each.name, each)
 
     def guessed(self) -> Iterator[Exported]:
         """Functions with marks that no other function of the app calls, and methods of the bindings' classes."""
@@ -117,10 +126,17 @@ class _Finder:
             ):
                 yield Exported(function.name, function)
 
-    def _method(self, function: Function, owner: Class, claim: str | None) -> Iterator[Exported]:
-        name = claim or function.path.rpartition(".")[2]
-        if (name == "__init__" or not name.startswith("_")) and not _is_property(function.node):
-            yield Exported(f"{owner.path.rpartition('.')[2]}.{name}", function)
+    def _methods(self, owner: Class) -> Iterator[Exported]:
+        # A name of the class itself hides what its bases have under it, whatever that is.
+        hidden: set[str] = set()
+        found: dict[str, Function] = {}
+        for each in self.analysis.names.lineage(owner):
+            found |= {name: method for name, method in each.methods.items() if name not in hidden}
+            hidden.update(each.scope.names)
+        for own, method in sorted(found.items(), key=lambda item: item[0] != "__init__"):
+            name = self.claims.get(method.path) or own
+            if (name == "__init__" or not name.startswith("_")) and not is_property(method):
+                yield Exported(f"{owner.path.rpartition('.')[2]}.{name}", method)
 
     def _claims(self) -> Iterator[tuple[str, str]]:
         """What bears `@export`, with the name that it gives, or ""."""
@@ -179,12 +195,3 @@ class _Finder:
         if claim and claim not in {interface.name, python_name(interface.name), interface.id}:
             return None
         return found
-
-
-def _is_property(node: ast.AST) -> bool:
-    """Whether it is a getter, setter or deleter, by the usual names; those stay inside the component."""
-    for decorator in getattr(node, "decorator_list", ()):
-        last = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
-        if last in {"property", "cached_property", "setter", "deleter"}:
-            return True
-    return False

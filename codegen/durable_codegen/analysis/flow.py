@@ -8,13 +8,14 @@ is taken to happen where it stands; a function that is handed on as an argument 
 from __future__ import annotations
 
 import ast
-import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from durable_codegen.analysis.calling import CALLERS, handed_on, is_partial, targets
 from durable_codegen.analysis.effects import Effect, effect_of
 from durable_codegen.analysis.program import FunctionNode, live, statements
 from durable_codegen.analysis.regions import Region, constant, host_word, mark_calls, region_of
+from durable_codegen.analysis.syntax import iterated, methods_of, run_by
 from durable_codegen.branches import taken
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ _OPENERS: Final = {"mark_begin_operation": "atomic"}
 class Event:
     """Something that happens at a place. One of `effect`, `callee` (the app's) and `unknown`.
 
-    `unknown` is the path of a library's function (`is_library`), else the call as it stands in the source.
+    `unknown` is the path of a library's function (`is_library`), else the call as it stands in the source. `handed_on`
+    is a function that is only given to another, which may call it much later.
     """
 
     node: ast.expr
@@ -73,7 +75,7 @@ class Event:
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """A `try`, or a `with suppress(…)`, and the regions around it."""
+    """A `try`, or a `with` of `suppress(…)` or of a function of the app, and the regions around it."""
 
     node: ast.Try | ast.TryStar | ast.With | ast.AsyncWith
     regions: tuple[Region, ...]
@@ -107,38 +109,45 @@ class Flow:
         return [event for event in self.events if id(event.node) in covered]
 
 
-def flow_of(function: Function, names: Names) -> Flow:
-    """Walk a function, or the statements of a module."""
-    return _Walker(function, names).run()
+def flow_of(function: Function, names: Names, within: frozenset[str] = frozenset()) -> Flow:
+    """Walk a function, or the statements of a module; `within` are the functions that this is done on behalf of."""
+    return _Walker(function, names, within).run()
 
 
 class _Walker:
-    def __init__(self, function: Function, names: Names) -> None:
+    def __init__(self, function: Function, names: Names, within: frozenset[str]) -> None:
         self.function = function
         self.names = names
+        self.within = within | {function.path}
         self.scope = function.scope
         self.flow = Flow(function, ())
         self.by_hand: list[Region] = []
+        #: Partials that are called by the name, or the function, that gets them.
+        self.kept: set[int] = set()
 
     def run(self) -> Flow:
         node = self.function.node
-        marks: list[Region] = []
         end = getattr(node, "end_lineno", None) or self.function.line
         outer = self.scope.parent or self.scope
         for decorator in self.function.decorators:
             region = region_of(decorator, outer, self.names, self.function, "mark", end)
             for each in [region] if region is not None else self._composed(decorator, outer, end):
-                self.flow.opened.append((each, tuple(marks), node))
-                marks.append(each)
-        self.flow.marks = tuple(marks)
+                self.flow.opened.append((each, self.flow.marks, node))
+                self.flow.marks = (*self.flow.marks, each)
         self.body(node.body, self.flow.marks)
         return self.flow
 
     def _composed(self, decorator: ast.expr, outer: Scope, end: int) -> list[Region]:
-        """The marks that a decorator of the app puts on: `def reliable(f): return retry(max_attempts=5)(atomic(f))`."""
+        """The marks that a decorator of the app puts on: `def reliable(f): return retry(max_attempts=5)(atomic(f))`.
+
+        Those around the call in the function that it puts in place of the other one are some, too.
+        """
         made = self.names.function(self.names.path(decorator, outer))
         if made is None or not made.parameters:
             return []
+        wrapper = self.names.function(self.names.result(made))
+        if wrapper is not None and wrapper.path.startswith(f"{made.path}.<locals>."):
+            return self._wrapped(decorator, wrapper, made.parameters[0].arg)
         for node in statements(made.node.body):
             if isinstance(node, ast.Return) and node.value is not None:
                 regions, inner = mark_calls(node.value, made.scope, self.names, made)
@@ -148,6 +157,16 @@ class _Walker:
                         replace(each, file=file, line=line, end=end, function=self.function.path) for each in regions
                     ]
         return []
+
+    def _wrapped(self, decorator: ast.expr, wrapper: Function, original: str) -> list[Region]:
+        """The regions around the call of the original; what else the wrapper does happens with each call, too."""
+        if wrapper.path in self.within:
+            return []
+        flow = flow_of(wrapper, self.names, self.within)
+        calls = [each for each in flow.events if each.unknown == original]
+        if flow.tried or any(each.unknown is None for each in flow.events):
+            self.flow.events.append(Event(decorator, self.function, self.flow.marks, callee=wrapper))
+        return list(calls[0].regions) if calls else []
 
     def body(self, body: Iterable[ast.stmt], regions: tuple[Region, ...]) -> None:
         """Walk statements; a bracket that is opened by hand lasts to the statement that closes it."""
@@ -225,12 +244,18 @@ class _Walker:
                 self.body(case.body, regions)
         elif isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
             self.expression(node.test if isinstance(node, ast.While) else node.iter, regions)
+            if isinstance(node, (ast.For, ast.AsyncFor)):
+                self._iterated(node.iter, regions, is_async=isinstance(node, ast.AsyncFor))
             self.body(node.body, regions)
             self.body(node.orelse, regions)
         else:
-            for child in ast.iter_child_nodes(node):
-                if isinstance(child, ast.expr):
-                    self.expression(child, regions)
+            children = [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)]
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+                # The value comes first. A partial that gets a name is called where that is.
+                self.kept.add(id(node.value))
+                children.sort(key=lambda each: each is not node.value)
+            for child in children:
+                self.expression(child, regions)
 
     def _definition(self, node: FunctionNode, regions: tuple[Region, ...]) -> None:
         """Defining a function carries out its decorators and defaults, not its body."""
@@ -240,6 +265,8 @@ class _Walker:
 
     def _with(self, node: ast.With | ast.AsyncWith, regions: tuple[Region, ...]) -> None:
         end = node.end_lineno or node.lineno
+        entering, leaving = (f"__{'a' * isinstance(node, ast.AsyncWith)}{each}__" for each in ("enter", "exit"))
+        managed: list[tuple[ast.expr, tuple[Region, ...]]] = []
         for item in node.items:
             context = item.context_expr
             region = region_of(context, self.scope, self.names, self.function, "block", end)
@@ -248,42 +275,45 @@ class _Walker:
                 regions = (*regions, region)
                 continue
             path = self.names.path(context.func if isinstance(context, ast.Call) else context, self.scope)
+            self.expression(context, regions)
             regions = (*regions, *self._brackets_of(path))
-            if path == "contextlib.suppress":
+            if path in {"contextlib.suppress", "contextlib.suppress()"} or path in self.names.program.functions:
                 self.flow.tried.append(Tried(node, regions))
             elif path in TIMEOUT_BLOCKS:
                 self.flow.timeouts.append(Timeout(node, path, regions))
-            self.expression(context, regions)
-            self._managed(context, regions)
+            managed.append((context, regions))
+            self._run(context, methods_of(context, (entering,), self.scope, self.names), regions)
         self.body(node.body, regions)
+        for context, around in reversed(managed):
+            self._run(context, methods_of(context, (leaving,), self.scope, self.names), around)
 
     def _brackets_of(self, path: str | None) -> tuple[Region, ...]:
-        """The regions that a context manager of the app holds open by hand while its block runs."""
+        """The regions that a context manager of the app holds open while its block runs."""
         manager = self.names.program.functions.get(path or "")
-        if manager is None or manager is self.function:
+        if manager is None or manager.path in self.within:
             return ()
         outer = manager.scope.parent or manager.scope
         known = {self.names.path(each, outer) for each in manager.decorators}
         if not known & {"contextlib.contextmanager", "contextlib.asynccontextmanager"}:
             return ()
-        brackets = flow_of(manager, self.names).yielding or ()
-        return tuple(region for region in brackets if region.origin == "by hand")
+        return flow_of(manager, self.names, self.within).yielding or ()
 
-    def _managed(self, context: ast.expr, regions: tuple[Region, ...]) -> None:
-        """A context manager of the app runs its own methods."""
-        path = self.names.path(context, self.scope)
-        owner = self.names.program.classes.get(path[:-2]) if path and path.endswith("()") else None
-        if owner is not None:
-            for name in ("__enter__", "__aenter__", "__exit__", "__aexit__"):
-                method = self.names.method(owner, name)
-                if method is not None:
-                    self.flow.events.append(Event(context, self.function, regions, callee=method))
+    def _iterated(self, node: ast.expr, regions: tuple[Region, ...], *, is_async: bool) -> None:
+        self._run(node, iterated(node, self.scope, self.names, is_async=is_async), regions)
+
+    def _run(self, node: ast.expr, methods: Iterable[Function], regions: tuple[Region, ...]) -> None:
+        """Note methods that syntax runs."""
+        for method in methods:
+            if not method.is_declaration:
+                self.flow.events.append(Event(node, self.function, regions, callee=method))
 
     def expression(self, node: ast.expr, regions: tuple[Region, ...], *, defining: bool = False) -> None:
         """Walk an expression in the order in which it is evaluated, operands before what uses them."""
         if isinstance(node, ast.Lambda):
             # At import nothing calls it; inside a function it is called about where it stands.
-            if not defining and not isinstance(self.function.node, (ast.Module, ast.ClassDef)):
+            # One that has a name is looked at where that is called.
+            named = id(node) in self.names.program.lambdas
+            if not (named or defining or isinstance(self.function.node, (ast.Module, ast.ClassDef))):
                 self.expression(node.body, regions)
             return
         if isinstance(node, ast.Call):
@@ -292,12 +322,15 @@ class _Walker:
         while isinstance(node, ast.BinOp) and isinstance(node.left, ast.BinOp):
             # A long sum is a deep tree; its operands are looked at in a loop, the last first.
             self.expression(node.right, regions, defining=defining)
+            self._run(node, run_by(node, self.scope, self.names), regions)
             node = node.left
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.expression(child, regions, defining=defining)
             elif isinstance(child, ast.comprehension):
-                for each in [child.iter, *child.ifs]:
+                self.expression(child.iter, regions, defining=defining)
+                self._iterated(child.iter, regions, is_async=bool(child.is_async))
+                for each in child.ifs:
                     self.expression(each, regions, defining=defining)
         if isinstance(node, (ast.Yield, ast.YieldFrom)) and self.flow.yielding is None:
             self.flow.yielding = regions
@@ -305,9 +338,14 @@ class _Walker:
             effect = effect_of(node, self.names.path(node.value, self.scope), self.scope, self.names)
             if effect is not None:
                 self.flow.events.append(Event(node, self.function, regions, effect))
-        elif isinstance(node, ast.Subscript) and self.names.path(node.value, self.scope) == "os.environ":
+        elif (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.ctx, ast.Load)
+            and self.names.path(node.value, self.scope) == "os.environ"
+        ):
             effect = Effect("environment", "os.environ", "os.environ")
             self.flow.events.append(Event(node, self.function, regions, effect))
+        self._run(node, run_by(node, self.scope, self.names), regions)
 
     def _call(self, node: ast.Call, regions: tuple[Region, ...], *, defining: bool) -> None:
         marked, inner = mark_calls(node.func, self.scope, self.names, self.function)
@@ -315,48 +353,24 @@ class _Walker:
             self.expression(node.func.value, regions, defining=defining)
         elif not isinstance(node.func, ast.Name) and not marked:
             self.expression(node.func, regions, defining=defining)
-        path = self.names.path(inner if inner is not None else node.func, self.scope)
+        called = inner if inner is not None else node.func
+        path = self.names.path(called, self.scope)
         if path in {"asyncio.wait_for", "anyio.wait_for"}:
             self.flow.timeouts.append(Timeout(node, path, regions))
+        keeps = id(node) in self.kept and is_partial(node, self.scope, self.names)
         for argument in [*node.args, *(each.value for each in node.keywords)]:
+            self.kept.add(id(argument))
             self.expression(argument, regions, defining=defining)
-            self._handed_on(argument, regions)
+            if not keeps:
+                self._handed_on(argument, path, regions)
         regions = (*regions, *marked)
-        callee = self.names.function(path)
-        effect = None if callee is not None else effect_of(node, path, self.scope, self.names)
-        if effect is not None:
-            self.flow.events.append(Event(node, self.function, regions, effect))
-        elif callee is not None and callee.is_declaration:
-            # Of a protocol or an abstract class: who implements it is not known here.
-            self.flow.events.append(Event(node, self.function, regions, unknown=callee.name, is_library=True))
-        elif callee is not None:
-            self.flow.events.append(Event(node, self.function, regions, callee=callee))
-        elif path not in self.names.program.classes and not _is_harmless(path):
-            shown = ast.unparse(node.func) if path is None else path
-            event = Event(node, self.function, regions, unknown=shown, is_library=path is not None)
+        for each in targets(node, called, self.scope, self.names):
+            event = Event(node, self.function, regions, each.effect, each.callee, each.unknown, each.is_library)
             self.flow.events.append(event)
+        self._run(node, run_by(node, self.scope, self.names), regions)
 
-    def _handed_on(self, argument: ast.expr, regions: tuple[Region, ...]) -> None:
-        """A function of the app as an argument: whoever gets it is taken to call it."""
-        if isinstance(argument, ast.Starred):
-            argument = argument.value
-        if not isinstance(argument, (ast.Name, ast.Attribute)):
-            return
-        path = self.names.path(argument, self.scope)
-        if path in self.names.program.functions and path not in self.names.program.modules:
-            callee = self.names.program.functions[path]
-            self.flow.events.append(Event(argument, self.function, regions, callee=callee, handed_on=True))
-
-
-def _is_harmless(path: str | None) -> bool:
-    """Whether a path is known to do nothing outside: the language's own, the standard library, or ours."""
-    if path is None:
-        return False
-    top = path.partition(".")[0]
-    if top in {"httpx", "requests", "urllib3"}:
-        return True  # what sends is in the catalogue of effects
-    if ".imports." in path and path.rpartition(".")[2][:1].isupper():
-        return True  # a record or a variant of an imported interface
-    if ".exports." in path or path.startswith("exports.") or path.endswith(".Err"):
-        return True  # the world's own types
-    return top in sys.stdlib_module_names or top in {"builtins", "durable_dsl"}
+    def _handed_on(self, argument: ast.expr, taker: str | None, regions: tuple[Region, ...]) -> None:
+        """A function as an argument: whoever gets it is taken to call it."""
+        for each in handed_on(argument, taker, self.scope, self.names):
+            event = Event(argument, self.function, regions, each.effect, each.callee, handed_on=taker not in CALLERS)
+            self.flow.events.append(event)

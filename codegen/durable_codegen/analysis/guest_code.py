@@ -50,6 +50,28 @@ _LACKING: Final = {
     ),
 }
 
+_ONE_FOR_ALL: Final = (
+    "called",
+    (
+        "Modules are imported when the component is built: the value is frozen into it, and every worker sees the same "
+        "one for ever."
+    ),
+    "call it inside a function; what a function draws is recorded, and replayed",
+)
+#: What a build freezes: what is done, why that is no good, what to do.
+_FROZEN: Final = {
+    "time": _ONE_FOR_ALL,
+    "random": _ONE_FOR_ALL,
+    "environment": (
+        "read",
+        (
+            "Modules are imported when the component is built, where the environment is empty: no worker ever sees "
+            "here what its own environment says."
+        ),
+        "read it inside a function; what a function reads is recorded, and replayed",
+    ),
+}
+
 
 def guest_code(analysis: Analysis) -> Iterator[Finding]:
     """Every finding of this group."""
@@ -87,7 +109,7 @@ def _is_guarded(node: ast.AST, event: Event) -> bool:
 
 
 def _at_import(analysis: Analysis) -> Iterator[Finding]:
-    """Time and random numbers that are taken while a module is imported."""
+    """Time, random numbers and the environment, where they are taken while a module is imported."""
     for module in analysis.program.modules.values():
         if module.root.kind != "app":
             continue
@@ -97,19 +119,15 @@ def _at_import(analysis: Analysis) -> Iterator[Finding]:
             for case in analysis.from_event(event):
                 effect = case.event.effect
                 key = (case.first.place, 0)
-                if effect is None or effect.kind not in {"time", "random"} or key in seen:
+                if effect is None or effect.kind not in _FROZEN or key in seen:
                     continue
+                if any(each.handed_on for each in (*case.chain, case.event)):
+                    continue  # a default factory, a callback: who gets it keeps it for later
                 seen.add(key)
                 by = f" (by {case.way})" if case.way else ""
-                yield at(
-                    case.first,
-                    "DSL519",
-                    "warning",
-                    f"{effect.what}{by} is called while the module is imported",
-                    "Modules are imported when the component is built: the value is frozen into it, and every worker "
-                    "sees the same one for ever.",
-                    "call it inside a function; what a function draws is recorded, and replayed",
-                )
+                does, why, hint = _FROZEN[effect.kind]
+                message = f"{effect.what}{by} is {does} while the module is imported"
+                yield at(case.first, "DSL519", "warning", message, why, hint)
 
 
 def _late_imports(module: Module, analysis: Analysis) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from durable_codegen.analysis.effects import REMOTE
 from durable_codegen.analysis.finding import Finding, Related, at, related
 from durable_codegen.analysis.reach import way_of
+from durable_codegen.analysis.steering import tainted_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ def in_regions(analysis: Analysis, target: Target) -> Iterator[Finding]:
     for finding in (
         *_at_most_once(analysis, cases),
         *_keys(cases, target),
+        *_drawn_keys(analysis),
         *_waits(cases),
         *_timeouts(analysis),
     ):
@@ -120,6 +122,63 @@ def _keys(cases: list[Case], target: Target) -> Iterator[Finding]:
                 "which derives one that stays the same",
                 related(region, case),
             )
+
+
+def _drawn_keys(analysis: Analysis) -> Iterator[Finding]:
+    """Idempotency keys that are random numbers, or times, of the region that sends them."""
+    for flow in analysis.flows():
+        for event in flow.events:
+            key = _key_of(event.node) if event.effect is not None and event.effect.kind in REMOTE else None
+            found = _atomic_around(analysis, event) if key is not None else None
+            if event.effect is None or key is None or found is None:
+                continue
+            region, chain = found
+            drawn = {
+                id(each.node): each
+                for each in flow.events
+                if each.effect is not None
+                and each.effect.kind in {"random", "time"}
+                and (chain or region in each.regions)
+            }
+            source = tainted_by(flow, drawn)(key) if drawn else None
+            if source is not None and source.effect is not None:
+                by = f", by {way_of(chain)}" if chain else ""
+                yield at(
+                    event,
+                    "DSL506",
+                    "warning",
+                    f"the idempotency key of {event.effect.what} is drawn by {source.effect.what} inside "
+                    f"{region.quoted} ({region.place}){by}",
+                    "Each repetition of the region draws another key, so the other side cannot know the repeated "
+                    "request by it.",
+                    "draw the key before the region and hand it in; or give idempotency_key=True to "
+                    "durable_dsl.http, which derives one that stays the same",
+                    related(region),
+                )
+
+
+def _key_of(node: ast.expr) -> ast.expr | None:
+    """What a request is given as its idempotency key, as an argument or a header."""
+    for each in node.keywords if isinstance(node, ast.Call) else ():
+        if each.arg == "idempotency_key":
+            return each.value
+        if each.arg == "headers" and isinstance(each.value, ast.Dict):
+            for name, value in zip(each.value.keys, each.value.values, strict=True):
+                if isinstance(name, ast.Constant) and "idempoten" in str(name.value).lower():
+                    return value
+    return None
+
+
+def _atomic_around(analysis: Analysis, event: Event) -> tuple[Region, tuple[Event, ...]] | None:
+    """The innermost atomic region around an event, with the calls to its function if a caller opens it."""
+    here = [region for region in event.regions if region.is_atomic]
+    if here:
+        return here[-1], ()
+    for stack, chain in analysis.around(event.function):
+        outer = [region for region in stack if region.is_atomic]
+        if outer:
+            return outer[-1], chain
+    return None
 
 
 def _waits(cases: list[Case]) -> Iterator[Finding]:

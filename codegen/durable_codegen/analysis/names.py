@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from durable_codegen.analysis.program import Bound, Class, Function, Program, Scope, statements
@@ -17,7 +16,7 @@ from durable_codegen.analysis.program import Bound, Class, Function, Program, Sc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Names"]
+__all__ = ["Names", "is_property"]
 
 _PACKAGE: Final = "durable_dsl"
 #: Modules of durable_dsl whose names are names of the package.
@@ -74,6 +73,9 @@ class Names:
         self._returns: dict[str, str | None] = {}
         # What is being made out counts as unknown: a name may be assigned from itself.
         self._known: dict[tuple[str, str], str | None] = {}
+        self._canonicals: dict[str, str] = {}
+        self._lineages: dict[str, list[Class]] = {}
+        self._by_base: dict[str, list[Class]] | None = None
 
     def path(self, node: ast.expr | None, scope: Scope, depth: int = 0) -> str | None:
         """The path of an expression in a scope."""
@@ -91,6 +93,9 @@ class Names:
             return self.path(node.value, scope, depth)
         if isinstance(node, ast.IfExp):
             return self.path(node.body, scope, depth) or self.path(node.orelse, scope, depth)
+        if isinstance(node, ast.Lambda):
+            made = self.program.lambdas.get(id(node))
+            return None if made is None else made.path
         if isinstance(node, ast.BoolOp):
             return next(filter(None, (self.path(each, scope, depth) for each in node.values)), None)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
@@ -143,45 +148,96 @@ class Names:
             return self.method(instance, "__call__")
         return None
 
-    def method(self, owner: Class, name: str, depth: int = 0) -> Function | None:
+    def method(self, owner: Class, name: str) -> Function | None:
         """A method of a class of the app, its own or inherited from another class of the app."""
-        if name in owner.methods and not owner.methods[name].is_declaration:
-            return owner.methods[name]
+        lineage = self.lineage(owner)
+        found = [each.methods[name] for each in lineage if name in each.methods]
+        whole = next((each for each in found if not each.is_declaration), None)
+        if whole is not None:
+            return whole
+        # An abstract class calls what a class derived from it defines.
+        is_value = any(name in each.attributes for each in lineage)
+        derived = () if is_value else (each.methods.get(name) for each in self._derived(owner))
+        return next(filter(None, derived), found[0] if found else None)
+
+    def lineage(self, owner: Class) -> list[Class]:
+        """A class and the app's classes that it is derived from, those first whose names come first."""
+        if owner.path not in self._lineages:
+            # A base may be an attribute of a class, which asks for this again.
+            self._lineages[owner.path] = [owner]
+            self._lineages[owner.path] = self._lineage(owner, 0)
+        return self._lineages[owner.path]
+
+    def _lineage(self, owner: Class, depth: int) -> list[Class]:
+        found = [owner]
         for base in self._bases(owner):
             parent = self.program.classes.get(base)
-            found = self.method(parent, name, depth + 1) if parent is not None and depth < _DEPTH else None
-            if found is not None:
-                return found
-        # An abstract class calls what a class derived from it defines.
-        derived = (each.methods.get(name) for each in self._derived.get(owner.path, ()))
-        return next(filter(None, derived), owner.methods.get(name))
+            if parent is not None and parent is not owner and depth < _DEPTH:
+                found += self._lineage(parent, depth + 1)
+        # What several bases share comes after all of them.
+        return list(dict.fromkeys(reversed(found)))[::-1]
 
-    @cached_property
-    def _derived(self) -> dict[str, list[Class]]:
-        """Class → the classes of the app that are derived from it directly."""
-        found: dict[str, list[Class]] = {}
-        for each in self.program.classes.values():
-            for base in self._bases(each):
-                found.setdefault(base, []).append(each)
-        return found
+    def _derived(self, owner: Class) -> list[Class]:
+        """The classes of the app that are derived from one directly."""
+        if self._by_base is None:
+            # A base may be an attribute of a class, which asks for this again: none are known until all are.
+            self._by_base = {}
+            found: dict[str, list[Class]] = {}
+            for each in self.program.classes.values():
+                for base in self._bases(each):
+                    found.setdefault(base, []).append(each)
+            self._by_base = found
+        return self._by_base.get(owner.path, [])
 
     def origin(self, node: ast.expr, scope: Scope, depth: int = 0) -> tuple[ast.expr, Scope]:
         """The expression that a name was bound to by plain assignments, and the scope where it stands."""
-        if depth < _DEPTH:
-            if isinstance(node, ast.Name):
-                home = self._home(node.id, scope)
-                if home is not None:
-                    values = [each.node for each in home.names[node.id] if each.kind == "value" and each.node]
-                    if values:
-                        return self.origin(values[0], home, depth + 1)
-            path = self.path(node, scope, depth) if isinstance(node, (ast.Name, ast.Attribute)) else None
-            module = path.rpartition(".")[0] if path else ""
-            if path and module in self.program.scopes and self.program.scopes[module] is not scope:
-                there = self.program.scopes[module]
-                values = [each.node for each in there.names.get(path[len(module) + 1 :], []) if each.node is not None]
-                if values:
-                    return self.origin(values[0], there, depth + 1)
+        if depth > _DEPTH or not isinstance(node, (ast.Name, ast.Attribute)):
+            return node, scope
+        meant: list[str | None] = []
+        if isinstance(node, ast.Attribute):
+            base = self.path(node.value, scope, depth)
+            held = self.held(base, node.attr) if base is not None else []
+            if len(held) == 1:
+                return self.origin(*held[0], depth + 1)
+            meant.append(f"{base}.{node.attr}")
+        elif (home := self._home(node.id, scope)) is not None:
+            values = [each.node for each in home.names[node.id] if each.kind == "value" and each.node]
+            if values:
+                return self.origin(values[0], home, depth + 1)
+            meant += [each.path for each in home.names[node.id] if each.kind == "path"][:1]
+        for path in (*meant, self.path(node, scope, depth)):
+            module, _, name = (path or "").rpartition(".")
+            there = self.program.scopes.get(module)
+            if there is not None and there is not scope and name in there.names:
+                return self.origin(ast.copy_location(ast.Name(name), node), there, depth + 1)
         return node, scope
+
+    def bounds(self, name: str, scope: Scope) -> tuple[list[Bound], Scope] | None:
+        """All that a name is bound to, and the scope it belongs to; None if the program does not bind it."""
+        home = self._home(name, scope)
+        return None if home is None else (home.names[name], home)
+
+    def is_settled(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether a name has one value only; what is no name has."""
+        home = self._home(node.id, scope) if isinstance(node, ast.Name) else None
+        bounds = [] if home is None or not isinstance(node, ast.Name) else home.names[node.id]
+        return sum(each.kind != "type" for each in bounds) < 2
+
+    def bound(self, bound: Bound, scope: Scope) -> str | None:
+        """The path of one thing that a name is bound to."""
+        return self._bound([bound], scope, 0)
+
+    def held(self, base: str, name: str, depth: int = 0) -> list[tuple[ast.expr, Scope]]:
+        """The values that the app's class gives to an attribute of its objects, or that its bases give."""
+        owner = self.program.classes.get(base.removesuffix("()")) if base.endswith("()") else None
+        if owner is None or depth > _DEPTH:
+            return []
+        found = [
+            (bound.node, scope)
+            for bound, scope in owner.attributes.get(name, ())
+            if bound.kind == "value" and bound.node is not None
+        ]
+        return found or [each for parent in self._bases(owner) for each in self.held(f"{parent}()", name, depth + 1)]
 
     def attribute(self, base: str, name: str, depth: int = 0) -> str | None:
         """The path of an attribute of what `base` stands for."""
@@ -200,7 +256,7 @@ class Names:
             return None
         found = self.method(owner, name)
         if found is not None:
-            if any(isinstance(each, ast.Name) and "property" in each.id for each in found.decorators):
+            if is_property(found):
                 return self._result(found, depth)
             return found.path
         key = (f"{owner.path}()", name)
@@ -255,7 +311,7 @@ class Names:
             path = None
             if bound.kind == "path":
                 path = self._canonical(bound.path, depth + 1)
-            elif bound.kind == "value":
+            elif bound.kind in {"value", "default"}:
                 path = self.path(bound.node, scope, depth + 1)
             elif bound.kind == "type":
                 path = self.type_path(bound.node, scope, depth + 1)
@@ -263,13 +319,21 @@ class Names:
                 return path
         return None
 
-    def _canonical(self, path: str, depth: int) -> str | None:
+    def _canonical(self, path: str, depth: int) -> str:
         """A path with re-exports followed and the names of durable_dsl's modules made names of the package."""
         parts = path.split(".")
         if parts[0] == _PACKAGE:
             return ".".join([_PACKAGE, *parts[2:]]) if len(parts) > 2 and parts[1] in _HOMES else path
         if path in self.program.functions or path in self.program.classes or depth > _DEPTH or "(" in path:
             return path
+        if path in self._canonicals:
+            return self._canonicals[path]
+        # Imports may go in a circle.
+        self._canonicals[path] = path
+        self._canonicals[path] = self._looked_up(path, parts, depth)
+        return self._canonicals[path]
+
+    def _looked_up(self, path: str, parts: list[str], depth: int) -> str:
         for end in range(len(parts) - 1, 0, -1):
             scope = self.program.scopes.get(".".join(parts[:end]))
             if scope is None:
@@ -278,6 +342,9 @@ class Names:
             if name not in scope.names:
                 star = self._name(name, scope, depth + 1) if scope.stars else None
                 return star if star and not rest else path
+            itself = ".".join(parts[: end + 1])
+            if any(f"{each.path}.".startswith(f"{itself}.") for each in scope.names[name] if each.kind == "path"):
+                return path  # `from .series import series`, and the module series is not at hand
             found = self._bound(scope.names[name], scope, depth + 1)
             for each in rest:
                 found = None if found is None else self.attribute(found, each, depth + 1)
@@ -295,6 +362,9 @@ class Names:
             return None
         if path == "functools.partial" and node.args:
             return self.path(node.args[0], scope, depth)
+        if path == "builtins.getattr" and len(node.args) >= 2 and isinstance(node.args[1], ast.Constant):
+            base = self.path(node.args[0], scope, depth)
+            return None if base is None else self.attribute(base, str(node.args[1].value), depth)
         if path in self.program.classes:
             return f"{path}()"
         function = self.program.functions.get(path)
@@ -308,6 +378,10 @@ class Names:
                 return self.program.classes.get(scope.path)
             scope = scope.parent
         return None
+
+    def result(self, function: Function) -> str | None:
+        """The path of what a function of the app returns."""
+        return self._result(function, 0)
 
     def _result(self, function: Function, depth: int) -> str | None:
         """What a function of the app returns, or yields to a `with` block."""
@@ -328,3 +402,9 @@ class Names:
                     break
         self._returns[function.path] = found
         return found
+
+
+def is_property(method: Function) -> bool:
+    """Whether it runs when its name is read: a getter, by the usual names of the decorator."""
+    last = (each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in method.decorators)
+    return any("property" in each for each in last)

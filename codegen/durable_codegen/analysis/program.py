@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from durable_codegen.branches import taken
@@ -25,11 +26,18 @@ FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a name is bound to: a dotted path, the value of an expression, or a value of an annotated type."""
+    """What a name is bound to: a dotted path, the value of an expression, or a value of an annotated type.
 
-    kind: Literal["path", "value", "type", "opaque"]
+    `default`: the value of a parameter that callers may leave out.
+    `element`: each of what an expression holds in turn, or with `part` that place of each of them; `lines` are those of
+    the loop.
+    """
+
+    kind: Literal["path", "value", "default", "type", "element", "opaque"]
     path: str = ""
     node: ast.expr | None = None
+    part: int | None = None
+    lines: tuple[int, int] | None = None
 
 
 @dataclass(eq=False)
@@ -100,6 +108,8 @@ class Class:
     scope: Scope
     module: Module
     methods: dict[str, Function] = field(default_factory=dict)
+    #: What runs when `object.name` is assigned to, by name.
+    setters: dict[str, Function] = field(default_factory=dict)
     attributes: dict[str, list[tuple[Bound, Scope]]] = field(default_factory=dict)
 
 
@@ -111,6 +121,8 @@ class Program:
         self.functions: dict[str, Function] = {}
         self.classes: dict[str, Class] = {}
         self.scopes: dict[str, Scope] = {}
+        #: Lambdas that a name or a table holds, by the identity of their node.
+        self.lambdas: dict[int, Function] = {}
         for module in modules.values():
             scope = Scope(module, module.name, None, "module")
             self.scopes[module.name] = scope
@@ -120,6 +132,22 @@ class Program:
                 if not each.late:
                     _bind_import(each.bound, each.module, each.names, scope)
             _bind_type_imports(module, scope)
+
+    @cached_property
+    def method_names(self) -> frozenset[str]:
+        """What any of the classes calls its methods."""
+        return frozenset(name for each in self.classes.values() for name in each.methods)
+
+    @cached_property
+    def property_names(self) -> frozenset[str]:
+        """What may run code when it is read or assigned to: the names of properties."""
+        getters = (
+            name
+            for each in self.classes.values()
+            for name, method in each.methods.items()
+            if any("property" in ast.unparse(decorator) for decorator in method.decorators)
+        )
+        return frozenset([*getters, *(name for each in self.classes.values() for name in each.setters)])
 
     def app_functions(self) -> Iterator[Function]:
         """The functions of the app's own modules, those of vendored packages left out."""
@@ -133,17 +161,21 @@ class Program:
                 self._class(node, scope)
             else:
                 _bind_statement(node, scope)
+                self._lambdas(node, scope, owner)
                 if owner is not None:
                     for name, bounds in list(scope.names.items()):
                         owner.attributes.setdefault(name, [(bound, scope) for bound in bounds])
 
     def _function(self, node: FunctionNode, scope: Scope, owner: Class | None) -> None:
         path = _inner(scope, node.name)
+        accessor = _accessor(node)
+        path = f"{path}.{accessor}" if accessor else path
         function = Function(path, node, Scope(scope.module, path, scope, "function"), scope.module, owner)
-        scope.bind(node.name, Bound("path", path))
+        if not accessor:
+            scope.bind(node.name, Bound("path", path))
         self.functions[path] = function
-        if owner is not None:
-            owner.methods[node.name] = function
+        if owner is not None and accessor != "deleter":
+            (owner.setters if accessor else owner.methods)[node.name] = function
         for outside in ast.walk(node):
             if isinstance(outside, (ast.Global, ast.Nonlocal)):
                 function.scope.outside.update(outside.names)
@@ -154,12 +186,44 @@ class Program:
         if owner is not None:
             _note_attributes(function, owner)
 
+    def _lambdas(self, node: ast.stmt, scope: Scope, owner: Class | None) -> None:
+        """Make functions of the lambdas that a statement gives a name, alone or in a table."""
+        value = getattr(node, "value", None) if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        name = getattr(target, "id", None) or getattr(target, "attr", None)
+        if value is None or name is None:
+            return
+        for key, each in _held(value):
+            if isinstance(each, ast.Lambda):
+                body: list[ast.stmt] = [ast.copy_location(ast.Return(each.body), each.body)]
+                made = ast.FunctionDef(f"{name}{key}", each.args, body, [])
+                self._function(ast.copy_location(made, each), scope, None if key else owner)
+                self.lambdas[id(each)] = self.functions[_inner(scope, made.name)]
+
     def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         path = _inner(scope, node.name)
         found = Class(path, node, Scope(scope.module, path, scope, "class"), scope.module)
         scope.bind(node.name, Bound("path", path))
         self.classes[path] = found
         self._index(node.body, found.scope, found)
+
+
+def _accessor(node: FunctionNode) -> str:
+    """What a method does for a property whose getter stands before it: `setter` or `deleter`; "" for other methods."""
+    named = (each.attr for each in node.decorator_list if isinstance(each, ast.Attribute))
+    return next((each for each in named if each in {"setter", "deleter"}), "")
+
+
+def _held(value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """What a value holds, with the key: itself, or the values of a literal table."""
+    if isinstance(value, ast.Dict):
+        for number, (key, each) in enumerate(zip(value.keys, value.values, strict=True)):
+            shown = ast.unparse(key) if isinstance(key, ast.Constant) else ""
+            yield f"[{number if '.' in shown or not shown else shown}]", each
+    elif isinstance(value, (ast.List, ast.Tuple, ast.Set)):
+        yield from ((f"[{number}]", each) for number, each in enumerate(value.elts))
+    else:
+        yield "", value
 
 
 def _inner(scope: Scope, name: str) -> str:
@@ -241,7 +305,7 @@ def _bind_parameters(function: Function) -> None:
         elif parameter.annotation is not None:
             function.scope.bind(parameter.arg, Bound("type", node=parameter.annotation))
         elif default is not None:
-            function.scope.bind(parameter.arg, Bound("value", node=default))
+            function.scope.bind(parameter.arg, Bound("default", node=default))
         else:
             function.scope.bind(parameter.arg, Bound("opaque"))
     for rest in (arguments.vararg, arguments.kwarg):
@@ -267,8 +331,10 @@ def _bind_statement(node: ast.stmt, scope: Scope) -> None:
             bound = Bound("type", node=node.annotation)
             scope.bind(node.target.id, Bound("value", node=node.value) if node.value is not None else bound)
             scope.bind(node.target.id, bound)
-    elif isinstance(node, (ast.For, ast.AsyncFor)):
+    elif isinstance(node, ast.AugAssign):
         _bind_target(node.target, None, scope)
+    elif isinstance(node, (ast.For, ast.AsyncFor)):
+        _bind_elements(node.target, node.iter, node, scope)
     elif isinstance(node, (ast.With, ast.AsyncWith)):
         for item in node.items:
             if item.optional_vars is not None:
@@ -282,6 +348,21 @@ def _bind_statement(node: ast.stmt, scope: Scope) -> None:
             for inner in ast.walk(child):
                 if isinstance(inner, ast.NamedExpr):
                     _bind_target(inner.target, inner.value, scope)
+                elif isinstance(inner, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+                    for each in inner.generators:
+                        _bind_elements(each.target, each.iter, inner, scope)
+
+
+def _bind_elements(target: ast.expr, held: ast.expr, loop: ast.stmt | ast.expr, scope: Scope) -> None:
+    lines = loop.lineno, loop.end_lineno or loop.lineno
+    if isinstance(target, ast.Name):
+        scope.bind(target.id, Bound("element", node=held, lines=lines))
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        for part, each in enumerate(target.elts):
+            if isinstance(each, ast.Name):
+                scope.bind(each.id, Bound("element", node=held, part=part, lines=lines))
+            else:
+                _bind_target(each.value if isinstance(each, ast.Starred) else each, None, scope)
 
 
 def _bind_target(target: ast.expr, value: ast.expr | None, scope: Scope) -> None:

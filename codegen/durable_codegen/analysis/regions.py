@@ -53,6 +53,8 @@ HOST_WORDS: Final = frozenset(
     ]
 )
 
+#: Marks on one function; more than that is a name that is assigned from itself.
+_MOST_MARKS: Final = 16
 #: How a region that calls of host functions open by hand is written.
 _BY_HAND: Final = {
     "atomic": "mark_begin_operation()",
@@ -179,7 +181,7 @@ def _level(node: ast.expr, scope: Scope, names: Names) -> str | None:
 
 def constant(node: ast.expr | None, scope: Scope, names: Names) -> Any:
     """A number of seconds, truth value or text that can be told from the source; durations as numbers of seconds."""
-    if node is None:
+    if node is None or not names.is_settled(node, scope):
         return None
     source, where = names.origin(node, scope)
     if isinstance(source, ast.Constant):
@@ -233,7 +235,10 @@ def mark_calls(node: ast.expr, scope: Scope, names: Names, function: Function) -
         if region is None:
             break
         regions.append(region)
-        source, where = names.origin(source.args[0], where)
+        inner, there = names.origin(source.args[0], where)
+        if inner is source or (isinstance(inner, ast.Call) and len(regions) > _MOST_MARKS):
+            return regions, source.args[0]  # `place = atomic(place)`: what it was before
+        source, where = inner, there
     return regions, source if regions else None
 
 

@@ -63,8 +63,8 @@ def _finding(region: Region, node: ast.AST, code: str, severity: str, message: s
 def _repeats_nothing(
     analysis: Analysis, flow: Flow, region: Region, around: tuple[Region, ...], *, openers: set[str]
 ) -> bool:
-    if any(_repeats(each) for each in around):
-        return False
+    if any(_repeats(each) for each in around) or region in (flow.yielding or ()):
+        return False  # a context manager's block is its caller's
     stacks = analysis.around(flow.function)
     if any(_repeats(each) for stack, _ in stacks for each in stack):
         return False

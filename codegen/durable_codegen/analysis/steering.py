@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from durable_codegen.analysis.program import Function
     from durable_codegen.analysis.reach import Analysis
 
-__all__ = ["steering"]
+__all__ = ["steering", "tainted_by"]
 
 
 def steering(analysis: Analysis, exported: Iterable[Function]) -> Iterator[Finding]:
@@ -46,7 +46,7 @@ def _answers(analysis: Analysis, event: Event, *, inside: bool) -> Event | None:
 
 def _returned(analysis: Analysis, flow: Flow) -> Iterator[Finding]:
     """An export that records nothing and returns an answer: each recovery compares its result with the record."""
-    tainted = _tainted(flow, {id(each.node): each for each in flow.events if _answers(analysis, each, inside=True)})
+    tainted = tainted_by(flow, {id(each.node): each for each in flow.events if _answers(analysis, each, inside=True)})
     for node in statements(flow.function.node.body):
         if isinstance(node, ast.Return) and node.value is not None:
             source = tainted(node.value)
@@ -77,7 +77,7 @@ class _Steering:
     def findings(self) -> Iterator[Finding]:
         if not self.sources:
             return
-        tainted = _tainted(self.flow, self.sources)
+        tainted = tainted_by(self.flow, self.sources)
         for node in statements(self.flow.function.node.body):
             if any(zone.line <= node.lineno <= zone.end for zone in self.zones):
                 continue
@@ -124,7 +124,8 @@ class _Steering:
         return _finding(self.flow, node, effect, what, "which then finds other calls than those on record")
 
 
-def _tainted(flow: Flow, sources: dict[int, Event]) -> _Taint:
+def tainted_by(flow: Flow, sources: dict[int, Event]) -> _Taint:
+    """Tells of an expression of a function which of the events, by the identity of their nodes, it depends on."""
     return _Taint(flow, sources)
 
 

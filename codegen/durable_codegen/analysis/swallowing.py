@@ -7,6 +7,7 @@ DSL520: an `except` around a region that never sees its failure.
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from durable_codegen.analysis.changes import changes_of, changes_reached
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from durable_codegen.analysis.flow import Event, Flow, Tried
+    from durable_codegen.analysis.program import Scope
     from durable_codegen.analysis.reach import Analysis
     from durable_codegen.analysis.regions import Region
 
@@ -82,17 +84,11 @@ def _swallows(
 
     node = tried.node
     if isinstance(node, (ast.With, ast.AsyncWith)):
-        for item in node.items:
-            call = item.context_expr
-            if isinstance(call, ast.Call) and analysis.names.path(call.func, flow.function.scope) == (
-                "contextlib.suppress"
+        for quiet in _quiet(analysis, flow, node):
+            if (quiet.breadth == "broad" and _at_risk(analysis, flow, node.body)) or (
+                quiet.breadth == "remote" and _reaches_out(analysis, flow, node.body)
             ):
-                broad = any(_breadth(analysis, flow, each) == "broad" for each in call.args)
-                remote = any(_breadth(analysis, flow, each) == "remote" for each in call.args)
-                if (broad and _at_risk(analysis, flow, node.body)) or (
-                    remote and _reaches_out(analysis, flow, node.body)
-                ):
-                    yield finding(call, ast.unparse(call))
+                yield finding(quiet.node, quiet.shown)
         return
     for handler in node.handlers:
         breadth = _breadth(analysis, flow, handler.type)
@@ -109,12 +105,12 @@ def _swallows(
             yield finding(leaving, "return in a finally")
 
 
-def _breadth(analysis: Analysis, flow: Flow, caught: ast.expr | None) -> str:
+def _breadth(analysis: Analysis, flow: Flow, caught: ast.expr | None, scope: Scope | None = None) -> str:
     """What a handler catches: everything ("broad"), errors of the way to others ("remote"), or some ("narrow")."""
     if caught is None:
         return "broad"
     types = caught.elts if isinstance(caught, ast.Tuple) else [caught]
-    paths = {analysis.names.path(each, flow.function.scope) or "" for each in types}
+    paths = {analysis.names.path(each, scope or flow.function.scope) or "" for each in types}
     if paths & _BROAD:
         return "broad"
     return "remote" if paths & _REMOTE_ERRORS or any(each.startswith(_REMOTE_PACKAGES) for each in paths) else "narrow"
@@ -214,15 +210,23 @@ def _is_stub(body: list[ast.stmt]) -> bool:
 
 
 def _never_reached(analysis: Analysis, flow: Flow, tried: Tried) -> Iterator[Finding]:
-    """An `except` for everything around a region in a block or an inner function: the failure never gets there."""
+    """What catches everything around a region in a block or an inner function: the failure never gets there."""
     node = tried.node
-    if not isinstance(node, (ast.Try, ast.TryStar)):
+    if any(region.is_atomic for region in tried.regions):
         return
-    broad = next((each for each in node.handlers if _breadth(analysis, flow, each.type) == "broad"), None)
-    if broad is None or any(region.is_atomic for region in tried.regions):
+    catching: ast.AST | None
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        quiet = next((each for each in _quiet(analysis, flow, node) if each.breadth == "broad"), None)
+        catching, shown = (None, "") if quiet is None else (quiet.node, quiet.shown)
+    else:
+        handlers = (each for each in node.handlers if _breadth(analysis, flow, each.type) == "broad")
+        catching, shown = next(handlers, None), "this except"
+    if catching is None:
         return
     covered = {id(each) for part in node.body for each in ast.walk(part)}
-    found = next((region for region, _, at_ in flow.opened if region.is_atomic and id(at_) in covered), None)
+    found = next(
+        (region for region, _, at_ in flow.opened if region.is_atomic and (id(at_) in covered or at_ is node)), None
+    )
     called = ""
     if found is None:
         for event in _events(flow, node.body):
@@ -236,14 +240,48 @@ def _never_reached(analysis: Analysis, flow: Flow, tried: Tried) -> Iterator[Fin
             "DSL520",
             "note",
             flow.function.module.file,
-            broad.lineno,
-            broad.col_offset + 1,
-            f"this except never sees a failure of {found.quoted}{called} ({found.place})",
+            getattr(catching, "lineno", 1),
+            getattr(catching, "col_offset", 0) + 1,
+            f"{shown} never sees a failure of {found.quoted}{called} ({found.place})",
             "A failure that leaves an atomic region ends the instance there, so that nobody goes on with a region "
             "that is still open.",
             "handle the exception inside the region",
             (Related(found.file, found.line, f"the region: {found.quoted}"),),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """A context manager that swallows what its block raises: what of it, as `_breadth` says."""
+
+    node: ast.expr
+    shown: str
+    breadth: str
+
+
+def _quiet(analysis: Analysis, flow: Flow, node: ast.With | ast.AsyncWith) -> Iterator[_Quiet]:
+    names = analysis.names
+    for item in node.items:
+        source, where = names.origin(item.context_expr, flow.function.scope)
+        path = names.path(source.func, where) if isinstance(source, ast.Call) else None
+        shown = ast.unparse(item.context_expr)
+        if path == "contextlib.suppress" and isinstance(source, ast.Call):
+            found = {_breadth(analysis, flow, each, where) for each in source.args}
+            yield _Quiet(item.context_expr, shown, next((each for each in ("broad", "remote") if each in found), ""))
+            continue
+        manager = names.program.functions.get(path or "")
+        inner = analysis.flow(manager) if manager is not None and manager is not flow.function else None
+        for each in statements(inner.function.node.body) if inner is not None else ():
+            if inner is None or not isinstance(each, (ast.Try, ast.TryStar)) or not _yields(each.body):
+                continue
+            for handler in each.handlers:
+                breadth = _breadth(analysis, inner, handler.type)
+                if not _raises(analysis, inner, handler) and (breadth == "broad" or _is_idle(handler)):
+                    yield _Quiet(item.context_expr, shown, breadth)
+
+
+def _yields(body: list[ast.stmt]) -> bool:
+    return any(isinstance(each, ast.Yield) for part in body for each in ast.walk(part))
 
 
 def ended_by_hand(analysis: Analysis, flow: Flow) -> Iterator[Finding]:

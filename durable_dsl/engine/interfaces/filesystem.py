@@ -95,7 +95,10 @@ def _operation(
 
 @_operation("read-via-stream", makes=lambda _, descriptor, offset: OutsideInput(descriptor, offset))
 def read_via_stream(_host: Host, descriptor: Descriptor, offset: int) -> FileInput:
-    return FileInput(_readable(descriptor), offset)
+    file = _readable(descriptor)
+    if modes.S_ISDIR(os.fstat(file.fd).st_mode):  # refused here, where the code can be told; a stream's error has none
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return FileInput(file, offset)
 
 
 @_operation("write-via-stream", makes=lambda _, descriptor, offset: OutsideOutput(descriptor, offset))

@@ -12,6 +12,7 @@ from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.durability import WRITE_REMOTE, durable, nothing
+from durable_dsl.engine.interfaces.golem_ids import uuid_text
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.oplog.entries import BeginAtomicRegion, ChangeRetryPolicy, EndAtomicRegion, NoOp
 from durable_dsl.engine.retries import RetryPolicy
@@ -182,6 +183,12 @@ def generate_idempotency_key(host: Host) -> dict[str, int]:
 def get_self_uri(host: Host, function: str) -> dict[str, str]:
     worker = host.worker
     return {"value": f"urn:worker:{worker.component_id}/{worker.name}/{function}"}
+
+
+@golem_host.plain("worker-uri")
+def worker_uri(_host: Host, worker: dict[str, Any]) -> dict[str, str]:
+    """Of any worker, there or not. Only version 1.1.5 has it."""
+    return {"value": f"urn:worker:{uuid_text(worker['component-id']['uuid'])}/{worker['worker-name']}"}
 
 
 @golem_host.plain("trap")

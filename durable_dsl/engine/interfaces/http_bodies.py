@@ -41,6 +41,8 @@ class IncomingBody:
         #: What is left to read, once that is known from a recorded step; then the trailers are known too.
         self.rest: bytes | None = None
         self.trailers: list[list[str]] | None = None
+        #: What a recorded read ended with: later reads and the trailers end with it too, whoever performs them.
+        self.failure: ErrorCode | None = None
         self.given_up = False
 
     def known(self, rest: bytes, trailers: list[list[str]] | None) -> None:
@@ -95,7 +97,8 @@ class BodyStream(InputStream):
         if rest is not None:
             return _read_step(rest[:length], length, all_read=len(rest) <= length, trailers=self.body.trailers)
         if exchange is None:
-            return {"err": {"code": _BROKEN_OFF, "message": LOST}}
+            failure = self.body.failure
+            return {"err": {"code": _BROKEN_OFF, "message": LOST} if failure is None else _broke_off(failure)}
         trailers, failure = exchange.trailers, exchange.failure  # before reading: more may come after it
         data = exchange.read(min(length, _LARGEST_READ))
         if trailers is not None and not exchange.unread:
@@ -103,7 +106,7 @@ class BodyStream(InputStream):
         if data or length == 0:
             return {"ok": data}
         if failure is not None:
-            return {"err": {"code": failure, "message": f"the response broke off: {failure}"}}
+            return {"err": _broke_off(failure)}
         return {"ok": b""}
 
     def take(self, stored: dict[str, Any]) -> bytes:
@@ -121,7 +124,12 @@ class BodyStream(InputStream):
             return data
         if "closed" in stored:
             raise StreamClosed
+        body.failure = stored["err"]["code"]
         raise BodyFailed(stored["err"]["message"], stored["err"]["code"])
+
+
+def _broke_off(failure: ErrorCode) -> dict[str, Any]:
+    return {"code": failure, "message": f"the response broke off: {failure}"}
 
 
 def trailer_texts(exchange: Exchange) -> list[list[str]] | None:
@@ -228,7 +236,7 @@ def _trailers(_host: Host, future: FutureTrailers) -> Any:
         return {"ok": body.trailers}
     exchange = body.exchange
     if exchange is None:
-        return {"err": _BROKEN_OFF}
+        return {"err": body.failure or _BROKEN_OFF}
     if exchange.ended:
         return {"ok": trailer_texts(exchange)}
     return PENDING if exchange.failure is None else {"err": exchange.failure}

@@ -23,7 +23,7 @@ _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 #: About the connection, or about which of a server's sites is meant: the host's business.
 _FORBIDDEN = frozenset({
     "connection", "host", "http2-settings", "keep-alive", "proxy-authenticate", "proxy-authorization",
-    "proxy-connection", "te", "transfer-encoding", "upgrade",
+    "proxy-connection", "transfer-encoding", "upgrade",
 })  # fmt: skip
 
 

@@ -26,13 +26,18 @@ if TYPE_CHECKING:
 
 Wit = dict[str, Any]
 _ACCOUNT = {"value": "local"}
+_NOT_TRACED = {"trace-id": "0" * 32, "trace-states": [], "invocation-context": []}
 
 
 class EntryForm:
-    """Makes the WIT form of the entries of one worker, in order: a result belongs to the invocation before it."""
+    """Makes the WIT form of the entries of one worker, in order: a result belongs to the invocation before it.
 
-    def __init__(self, worker: Worker) -> None:
+    `traced`: as later versions have it, where an invocation has a trace. None is recorded here.
+    """
+
+    def __init__(self, worker: Worker, *, traced: bool) -> None:
         self._worker = worker
+        self._trace: Wit = _NOT_TRACED if traced else {}
         self._build = worker.engine.component_of(worker.component, worker.version)
         self._uri = f"urn:worker:{worker.component_id}/{worker.name}"
 
@@ -65,6 +70,7 @@ class EntryForm:
                     "function-name": function,
                     "request": self._arguments(function, request),
                     "idempotency-key": key,
+                    **self._trace,
                 }
             case e.ExportedFunctionCompleted(response):
                 said = {"response": self._result(invoked, response), "consumed-fuel": 0}

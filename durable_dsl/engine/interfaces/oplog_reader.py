@@ -6,6 +6,7 @@ Recorded is which entries a page had, not what they say: entries never change, a
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.durability import READ_REMOTE, durable
@@ -16,6 +17,9 @@ from durable_dsl.engine.oplog.view import as_json
 from durable_dsl.engine.signals import Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from durable_dsl.engine.durability import Implementation
     from durable_dsl.engine.host import Host
     from durable_dsl.engine.oplog.entries import Record
     from durable_dsl.engine.worker import Worker
@@ -73,12 +77,12 @@ def _matches(record: Record, words: list[str] | None) -> bool:
     return all(word in text for word in words)
 
 
-def _entries(host: Host, page: list[int], reader: Reader) -> list[tuple[int, dict[str, Any]]] | None:
+def _entries(host: Host, page: list[int], reader: Reader, *, traced: bool) -> list[tuple[int, dict[str, Any]]] | None:
     if not page:
         return None
     reader.next = page[-1] + 1
     worker = _worker(host, reader)
-    form = EntryForm(worker)
+    form = EntryForm(worker, traced=traced)
     wanted = set(page)
     invoked = _invoked_before(worker, page[0])
     found = []
@@ -100,8 +104,8 @@ def _invoked_before(worker: Worker, index: int) -> str | None:
     return None if row is None else row[0]
 
 
-def _only_entries(host: Host, page: list[int], reader: Reader) -> list[dict[str, Any]] | None:
-    found = _entries(host, page, reader)
+def _only_entries(host: Host, page: list[int], reader: Reader, *, traced: bool) -> list[dict[str, Any]] | None:
+    found = _entries(host, page, reader, traced=traced)
     return None if found is None else [entry for _, entry in found]
 
 
@@ -109,9 +113,22 @@ def _asked(reader: Reader) -> list[Any]:
     return [reader.worker["worker-name"], reader.next, *(reader.words or [])]
 
 
-oplog.functions["[method]get-oplog.get-next"] = durable(
-    _next_page, "golem::api::get-oplog::get-next", READ_REMOTE, request=_asked, finish=_only_entries
-)
-oplog.functions["[method]search-oplog.get-next"] = durable(
-    _next_page, "golem::api::search-oplog::get-next", READ_REMOTE, request=_asked, finish=_entries
-)
+def _declare(resource: str, finish: Callable[..., Any]) -> None:
+    """The version does not tell which types there are: `1.1.5` was published with both. The declaration does."""
+
+    def form(*, traced: bool) -> Implementation:
+        return durable(
+            _next_page,
+            f"golem::api::{resource}::get-next",
+            READ_REMOTE,
+            request=_asked,
+            finish=partial(finish, traced=traced),
+        )
+
+    plain, traced = form(traced=False), form(traced=True)
+    plain.__dict__["for_type"] = lambda kind: traced if "trace-id" in repr(kind) else plain
+    oplog.functions[f"[method]{resource}.get-next"] = plain
+
+
+_declare("get-oplog", _only_entries)
+_declare("search-oplog", _entries)

@@ -16,7 +16,7 @@ from durable_dsl.engine.durability import READ_LOCAL, WRITE_REMOTE, begin_write,
 from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.interfaces.cli import get_arguments, get_environment
 from durable_dsl.engine.interfaces.golem_host import derived_key
-from durable_dsl.engine.interfaces.golem_ids import uuid_text
+from durable_dsl.engine.interfaces.golem_ids import uuid_record, uuid_text
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.poll import Pollable, wait_for
 from durable_dsl.engine.interfaces.rpc_calls import Answered, Asked, Outcome, Prepared, QueueLook, prepare
@@ -70,6 +70,38 @@ def new_rpc_by_id(_host: Host, worker: dict[str, Any]) -> WasmRpc:
     return WasmRpc(Address(uuid_text(worker["component-id"]["uuid"]), worker["worker-name"]))
 
 
+@rpc.plain("[static]wasm-rpc.ephemeral")
+def new_ephemeral_rpc(host: Host, component: dict[str, Any]) -> WasmRpc:
+    name = uuid_text(component["uuid"])
+    return WasmRpc(Address(name, _generate_name(host, name)))
+
+
+# What needs no worker
+
+
+@rpc.plain("parse-uuid")
+def parse_uuid(_host: Host, given: str) -> Outcome:
+    try:
+        return {"ok": uuid_record(given)}
+    except ValueError as error:
+        return {"err": f"{given!r} is not a UUID: {error}"}
+
+
+@rpc.plain("uuid-to-string")
+def uuid_to_string(_host: Host, number: dict[str, int]) -> str:
+    return uuid_text(number)
+
+
+@rpc.plain("extract-value")
+def extract_value(_host: Host, both: dict[str, Any]) -> dict[str, Any]:
+    return both["value"]  # type: ignore[no-any-return]
+
+
+@rpc.plain("extract-type")
+def extract_type(_host: Host, both: dict[str, Any]) -> dict[str, Any]:
+    return both["typ"]  # type: ignore[no-any-return]
+
+
 # The calls
 
 
@@ -80,7 +112,7 @@ def _new_key(host: Host, name: str) -> str:
 _key = durable(_new_key, f"{_NAME}::invoke-and-await idempotency key", READ_LOCAL, request=lambda _name: None)
 
 
-def _asked(host: Host, callee: WasmRpc, function: str, params: list[Any]) -> Asked:
+def asked_of(host: Host, callee: WasmRpc, function: str, params: list[Any]) -> Asked:
     """What every call records first."""
     arguments, environment = get_arguments(host), get_environment(host)
     return Asked(callee.address, function, params, _key(host, host.next_key_name()), arguments, environment)
@@ -116,7 +148,7 @@ _invoke_and_await = durable(
 
 @rpc.plain("[method]wasm-rpc.invoke-and-await")
 def invoke_and_await(host: Host, callee: WasmRpc, function: str, params: list[Any]) -> Outcome:
-    return _invoke_and_await(host, _asked(host, callee, function, params))  # type: ignore[no-any-return]
+    return _invoke_and_await(host, asked_of(host, callee, function, params))  # type: ignore[no-any-return]
 
 
 def _put_into_queue(
@@ -148,7 +180,7 @@ _invoke = durable(
 
 @rpc.plain("[method]wasm-rpc.invoke")
 def invoke(host: Host, callee: WasmRpc, function: str, params: list[Any]) -> Outcome:
-    asked = _asked(host, callee, function, params)
+    asked = asked_of(host, callee, function, params)
     return _invoke(host, asked, None if host.replaying else prepare(host, asked))  # type: ignore[no-any-return]
 
 
@@ -211,7 +243,7 @@ def async_invoke_and_await(host: Host, callee: WasmRpc, function: str, params: l
     if not host.idempotent and (replaying or host.recording):
         request = text.encode([callee.address.uri, function, params])
         begin = begin_write(host, f"{_NAME}::async-invoke-and-await", request)
-    asked = _asked(host, callee, function, params)
+    asked = asked_of(host, callee, function, params)
     return FutureInvokeResult(host, asked, Batch(begin, "repeat" if replaying else "now"))
 
 

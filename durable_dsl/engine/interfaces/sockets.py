@@ -1,5 +1,5 @@
 """wasi:sockets: refused. A guest gets `access-denied` where it asks for a socket, which language runtimes report as
-"permission denied". Looking names up is `name_lookup`.
+"permission denied"; whoever runs the engine is told why. Looking names up is `name_lookup`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine.interfaces.interface import Interface
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from durable_dsl.engine.host import Host
 
 network = Interface("wasi:sockets/network")
@@ -20,6 +22,7 @@ udp_create_socket = Interface("wasi:sockets/udp-create-socket")
 INTERFACES = (network, instance_network, tcp, tcp_create_socket, udp, udp_create_socket)
 
 _DENIED = {"err": "access-denied"}
+_WHY = "refused: a {} socket: workers have none\n  HTTP goes by wasi:http, to the hosts that --allow-http names"
 
 
 class Network:
@@ -33,9 +36,14 @@ def get_network(_host: Host) -> Network:
     return Network()
 
 
-def _denied(_host: Host, *_arguments: Any) -> dict[str, str]:
-    return _DENIED
+def _refusing(protocol: str) -> Callable[..., dict[str, str]]:
+    def refuse(host: Host, *_arguments: Any) -> dict[str, str]:
+        if not host.replaying:
+            host.worker.engine.tell_once(_WHY.format(protocol))
+        return _DENIED
+
+    return refuse
 
 
-tcp_create_socket.plain("create-tcp-socket")(_denied)
-udp_create_socket.plain("create-udp-socket")(_denied)
+tcp_create_socket.plain("create-tcp-socket")(_refusing("TCP"))
+udp_create_socket.plain("create-udp-socket")(_refusing("UDP"))

@@ -118,6 +118,12 @@ class Cursor:
         between = f"AND idx > ? AND idx <= ? AND {condition}"
         return self._store.rows(self._worker, between, (self.index, self.target), without=self.regions)
 
+    def progressed(self, after: int) -> bool:
+        """Whether the entries after this one, up to the one consumed last, hold more than local reads and output."""
+        local = "kind IN ('log', 'error') OR (kind = 'imported-function-invoked' AND type = 'read-local')"
+        more = f"AND idx > ? AND idx <= ? AND NOT ({local})"
+        return bool(self._store.rows(self._worker, more, (after, self.index), without=self.regions))
+
     def differs(self, index: int, recorded: str, attempted: str, *, alike: bool) -> None:
         """A divergence; a warning where it is one of values alone (`alike`) and a zone was performed again."""
         divergence = Divergence(index, recorded, attempted)

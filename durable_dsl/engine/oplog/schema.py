@@ -10,6 +10,7 @@
                 kind, function, request, response, key and detail as they are here, with NUL between them
     payload     long texts, keyed by their SHA-256
     queue       accepted invocations that have not begun, in order of `id`
+    schedule    invocations that are put into the queue at `time`; a row stays until its invocation has begun
     promise     promises; `data` is JSON once the state is `completed`
     control     what another process asks of the one that runs a worker
     bucket      key-value stores: one row per key, shared by all workers of the directory
@@ -28,7 +29,7 @@ from __future__ import annotations
 import sqlite3
 import uuid
 
-VERSION = 1
+VERSION = 2
 
 _MIGRATIONS: tuple[str, ...] = (
     """
@@ -65,6 +66,13 @@ _MIGRATIONS: tuple[str, ...] = (
         container TEXT NOT NULL, name TEXT NOT NULL, time INTEGER NOT NULL, data BLOB NOT NULL,
         PRIMARY KEY (container, name)
     ) WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE schedule (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, worker INTEGER NOT NULL, function TEXT NOT NULL, request TEXT NOT NULL,
+        key TEXT NOT NULL, time INTEGER NOT NULL, UNIQUE (worker, key)
+    );
+    CREATE INDEX schedule_time ON schedule (time);
     """,
 )
 

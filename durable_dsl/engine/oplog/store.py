@@ -13,14 +13,16 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Event
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 from zlib import crc32
 
 from durable_dsl.engine.errors import DamagedError, StoreError
 from durable_dsl.engine.oplog import schema
 from durable_dsl.engine.oplog.entries import Damaged, Entry, Record, entry_of
-from durable_dsl.engine.oplog.writer import OneStatement, Writer
+from durable_dsl.engine.oplog.writer import CLOSED, OneStatement, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -30,9 +32,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FILE = "durable.sqlite3"
+_PATIENCE = 30  # seconds, with others who write
+_MOST_IDLE = 16  # connections for reading that are kept
 INLINE_LIMIT = 64 * 1024
 _VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT = f"INSERT INTO entry VALUES {_VALUES}"
+_INSERT = f"INSERT INTO entry VALUES {_VALUES}"  # noqa: S608 - fixed texts
 _INSERT_TWO = f"{_INSERT}, {_VALUES}"
 _SELECT = 'SELECT idx, time, kind, function, type, request, response, "begin", key, detail, crc FROM entry'
 
@@ -43,23 +47,33 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
         self._idle: list[sqlite3.Connection] = []  # for reading, whichever thread needs one
+        self._closed = Event()
         #: Who is told where the workers of this process get to; set before they are opened.
         self.probe: Probe | None = None
         with self._explained():
             connection = self._connect()
             schema.migrate(connection)
             connection.execute("PRAGMA wal_autocheckpoint = 256")
-        self._connection = connection
         self.writer = Writer(connection)
 
     def close(self) -> None:
-        for connection in [*self._idle, self._connection]:
-            connection.close()
+        """Refuse what comes from now on; whoever is reading now comes to an end."""
+        self._closed.set()
+        self._close_idle()
+        self.writer.close()
+
+    def _close_idle(self) -> None:
+        """Each connection is in the hands of one thread, which uses it or closes it."""
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().close()
 
     # Reading
 
     def read(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         with self._explained():
+            if self._closed.is_set():
+                raise sqlite3.ProgrammingError(CLOSED)
             try:
                 connection = self._idle.pop()
             except IndexError:
@@ -67,7 +81,12 @@ class Store:
             try:
                 return connection.execute(query, parameters).fetchall()
             finally:
-                self._idle.append(connection)
+                if len(self._idle) < _MOST_IDLE:
+                    self._idle.append(connection)
+                else:
+                    connection.close()
+                if self._closed.is_set():
+                    self._close_idle()
 
     def read_one(self, query: str, parameters: Sequence[Any] = ()) -> Any:
         found = self.read(query, parameters)
@@ -166,8 +185,8 @@ class Store:
     # Connections
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
+        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        _turn_on_log(connection)
         connection.execute("PRAGMA synchronous = FULL")
         return connection
 
@@ -179,6 +198,20 @@ class Store:
             raise StoreError(str(self.path), str(error)) from error
         except sqlite3.Error as error:
             raise StoreError(str(self.path), _explanation(error, self.path)) from error
+
+
+def _turn_on_log(connection: sqlite3.Connection) -> None:
+    """Where several processes do this to a new file at once, SQLite refuses all but one of them without waiting."""
+    deadline = monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or monotonic() > deadline:
+                raise
+            sleep(0.005)
+        else:
+            return
 
 
 def checksum(

@@ -96,7 +96,7 @@ class Summary:
     #: Failures of the invocation under way, by retry point.
     failures: dict[int, int] = field(default_factory=dict)
     suspended_until: int | None = None
-    #: The entry of the snapshot that this build starts from, if the last update was one.
+    #: The entry of the snapshot that the worker starts from, if it was ever updated by one.
     snapshot: int | None = None
     updates: list[Update] = field(default_factory=list)
 
@@ -172,7 +172,6 @@ def _update(summary: Summary, snapshots: list[tuple[int, int]], index: int, kind
     update.status = "successful"
     summary.version = update.version
     summary.failures = {}
-    summary.snapshot = None
     if update.mode == "snapshot-based":
         snapshots.append((2, update.index))
         summary.snapshot = update.index

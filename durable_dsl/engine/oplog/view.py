@@ -13,13 +13,18 @@ _TEXTS = frozenset({"request", "response"})
 _NAMES = {"key": "idempotency_key"}
 
 
+def time_text(time: int) -> str:
+    """A time in nanoseconds since 1970, in UTC."""
+    return datetime.fromtimestamp(time / 1e9, UTC).isoformat()
+
+
 def as_json(record: Record) -> dict[str, Any]:
     """`index, kind, time`, what the kind says, and whether the entry was deleted from the history."""
     entry = record.entry
     said: dict[str, Any] = {
         "index": record.index,
         "kind": entry.kind,
-        "time": datetime.fromtimestamp(record.time / 1e9, UTC).isoformat(),
+        "time": time_text(record.time),
     }
     if isinstance(entry, (Jump, Revert)):
         said["region"] = {"start": entry.start, "end": entry.end}

@@ -11,17 +11,19 @@ none, and ever more seldom where none came.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
 _SHARE = 0.6  # how much of the last flush's duration a writer waits for companions
 _LEAST, _MOST = 50e-6, 5e-3
+_CLOSING = 2.0  # seconds that whoever writes is given to come to an end
+CLOSED = "Cannot operate on a closed database."  # as the module sqlite3 says it
 
 
 class OneStatement:
@@ -40,11 +42,12 @@ class OneStatement:
 class _Ticket:
     """One piece of work in the queue. `turn` is released when it is done, or when it shall write itself."""
 
-    __slots__ = ("done", "error", "result", "turn", "work")
+    __slots__ = ("chosen", "done", "error", "result", "turn", "work")
 
     def __init__(self, work: Callable[[sqlite3.Connection], Any]) -> None:
         self.work = work
         self.done = False
+        self.chosen = False  # to write next
         self.result: Any = None
         self.error: BaseException | None = None
         self.turn = threading.Lock()
@@ -65,8 +68,30 @@ class Writer:
         self._flush_seconds = 0.0
         self._skip = self._penalty = 0
         self._awaited = 0
+        self._closed = False
         #: Called inside each transaction just before it is committed; benchmarks slow the flush down with it.
         self.before_commit: Callable[[], None] | None = None
+
+    def close(self) -> None:
+        """Close the connection, once nobody uses it: SQLite's Python module crashes where another thread still does.
+
+        What comes later is refused, as by a closed connection.
+        """
+        with self._mutex:
+            if self._closed:
+                return
+            self._closed = True
+        deadline = perf_counter() + _CLOSING
+        while True:
+            with self._mutex:
+                if not self._busy:
+                    self._busy = True  # whoever comes now is sent to the queue, which refuses
+                    break
+            if perf_counter() > deadline:
+                return
+            sleep(0.001)
+        self._cursor.close()  # a statement that failed would keep the connection's files open
+        self._connection.close()
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction, alone or with others; what it raises, and only that, is raised here."""
@@ -78,7 +103,7 @@ class Writer:
             return self._share(work)
         started = perf_counter()
         try:
-            if self.before_commit is None and type(work) is OneStatement:
+            if self.before_commit is None and isinstance(work, OneStatement):
                 self._cursor.execute(work.statement, work.row)
                 return None  # type: ignore[return-value]  # T is None there
             return self._attempt_alone(work)
@@ -86,8 +111,7 @@ class Writer:
             self._flush_seconds = perf_counter() - started
             with self._mutex:  # pass the role on to whoever came meanwhile
                 self._expected = 1 + len(self._queue)
-                following = self._queue[0] if self._queue else None
-                self._busy = following is not None
+                following = self._following()
             if following is not None:
                 following.turn.release()
 
@@ -95,19 +119,45 @@ class Writer:
         """Put the work into the queue, and see it written with what else is there."""
         ticket = _Ticket(work)
         with self._mutex:
+            if self._closed:
+                raise sqlite3.ProgrammingError(CLOSED)
             self._queue.append(ticket)
             writes = not self._busy
             self._busy = True
             if self._awaited and len(self._queue) >= self._awaited:
                 self._arrived.notify()
         if not writes:
-            ticket.turn.acquire()
+            try:
+                ticket.turn.acquire()
+            except BaseException:  # Ctrl-C
+                self._give_up(ticket)
+                raise
         if not ticket.done:
             self._write()
         if ticket.error is not None:
             raise ticket.error
         result: T = ticket.result
         return result
+
+    def _give_up(self, ticket: _Ticket) -> None:
+        """Take back work that is still in the queue; the role must not be lost with it."""
+        with self._mutex:
+            if ticket not in self._queue:
+                return
+            self._queue.remove(ticket)
+            if not ticket.chosen:
+                return
+            following = self._following()
+        if following is not None:
+            following.turn.release()
+
+    def _following(self) -> _Ticket | None:
+        """Who gets the role now (holding the mutex)."""
+        following = self._queue[0] if self._queue else None
+        self._busy = following is not None
+        if following is not None:
+            following.chosen = True
+        return following
 
     def _write(self) -> None:
         """Write all that is queued, the caller's own ticket among it, and pass the role on."""
@@ -122,8 +172,7 @@ class Writer:
             self._flush_seconds = perf_counter() - started
             with self._mutex:
                 self._expected = len(group) + len(self._queue)
-                following = self._queue[0] if self._queue else None
-                self._busy = following is not None
+                following = self._following()
             for ticket in group:
                 ticket.done = True
                 ticket.turn.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import importlib.metadata
 import json
 import time
 import urllib.error
@@ -160,6 +161,7 @@ LIBRARIES = {
     "httpx": with_httpx,
     "requests": with_requests,
     "urllib": with_urllib,
+    "metadata": lambda kind, _base: importlib.metadata.version(kind),
 }
 
 

@@ -1,0 +1,132 @@
+"""Invocations that are to begin at a time: on disk until then, and put into their worker's queue when it has come.
+
+Whichever process runs workers of the data directory then does it, or the next one that does. A row stays until its
+invocation has begun, so that a crash on the way loses nothing; its key keeps it from being performed twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from durable_dsl.engine.calls import run_queue
+from durable_dsl.engine.errors import EngineError, StoreError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from durable_dsl.engine.api import Engine
+    from durable_dsl.engine.invocation import Invocation
+
+_BEGUN = (
+    "EXISTS (SELECT 1 FROM entry WHERE entry.worker = schedule.worker AND entry.key = schedule.key"
+    " AND kind = 'exported-function-invoked')"
+)
+_QUEUED = "EXISTS (SELECT 1 FROM queue WHERE queue.worker = schedule.worker AND queue.key = schedule.key)"
+_CANCEL = f"DELETE FROM schedule WHERE id = ? AND NOT {_QUEUED} AND NOT {_BEGUN}"  # noqa: S608 - fixed texts
+_FORGET = f"DELETE FROM schedule WHERE worker = ? AND time <= ? AND {_BEGUN}"  # noqa: S608
+_COMING = (
+    "SELECT worker.name, function, key, schedule.time FROM schedule JOIN worker ON worker.id = schedule.worker"  # noqa: S608
+    f" WHERE ? IN (worker.id, -1) AND NOT {_BEGUN} ORDER BY schedule.time, schedule.id"
+)
+_FILL_QUEUE = (
+    "INSERT OR IGNORE INTO queue (worker, function, request, key) SELECT worker, function, request, key FROM schedule"
+    " WHERE worker = ? AND time <= ? ORDER BY time, id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """An invocation that has not begun; `time` is nanoseconds since 1970."""
+
+    worker: str
+    function: str
+    key: str
+    time: int
+
+
+def insert(connection: sqlite3.Connection, worker: int, job: Invocation, time: int) -> int:
+    """Schedule an invocation of `worker`, in a transaction that is open; what it is cancelled by."""
+    cursor = connection.execute(
+        "INSERT OR REPLACE INTO schedule (worker, function, request, key, time) VALUES (?, ?, ?, ?, ?)",
+        (worker, job.export.name, job.request, job.key, time),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def cancel(connection: sqlite3.Connection, number: int) -> bool:
+    """Take one back, in a transaction that is open; False if it is in its worker's queue, or was, or never there."""
+    return bool(connection.execute(_CANCEL, (number,)).rowcount)
+
+
+class Schedule:
+    """What is scheduled in one data directory, as one process sees it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._seen: set[int] = set()  # whose worker this process has been told to run
+
+    def coming(self, worker: int | None = None) -> list[Coming]:
+        """What has not begun, the next one first; of one worker, or of all."""
+        rows = self._engine.store.read(_COMING, (-1 if worker is None else worker,))
+        return [Coming(*row) for row in rows]
+
+    def fill_queue(self, worker: int) -> None:
+        """Put what is due into the worker's queue, and forget what has begun."""
+        store, due = self._engine.store, (worker, self._engine.clock.now())
+        if store.read_one("SELECT 1 FROM schedule WHERE worker = ? AND time <= ?", due) is None:
+            return
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(_FORGET, due)
+            connection.execute(_FILL_QUEUE, due)
+
+        store.transaction(work)
+
+    def run_due(self) -> None:
+        """Have the workers run whose time has come; returns when what they do is in their hands."""
+        for worker in self._take():
+            if self._closed:
+                return
+            name = self._engine.store.name_of(worker)
+            try:
+                run_queue(self._engine.worker(name))
+            except StoreError:
+                raise
+            except EngineError as error:
+                self._engine.tell_once(f"warning: worker {name}: what was scheduled for it cannot be run: {error}")
+
+    def look(self) -> None:
+        """`run_due`, in a thread, if there is something to do."""
+        if self._unseen() and not (self._thread is not None and self._thread.is_alive()):
+            self._thread = threading.Thread(target=self._run_in_thread, name="durable-dsl schedule", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Nothing begins from now on; for when nobody calls `look` any more."""
+        self._closed = True
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run_in_thread(self) -> None:
+        with suppress(StoreError):  # the engine was closed, or the workers' own accesses tell of it
+            self.run_due()
+
+    def _unseen(self) -> list[tuple[int, int]]:
+        rows = self._engine.store.read(
+            "SELECT id, worker FROM schedule WHERE time <= ? ORDER BY time, id", (self._engine.clock.now(),)
+        )
+        return [(number, worker) for number, worker in rows if number not in self._seen]
+
+    def _take(self) -> list[int]:
+        """The workers that have something due of which this process did not know, in the order of its times."""
+        with self._lock:
+            rows = self._unseen()
+            self._seen.update(number for number, _ in rows)
+        return list(dict.fromkeys(worker for _, worker in rows))
