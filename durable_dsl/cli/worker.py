@@ -174,7 +174,7 @@ def _after_resuming(worker: Worker, arguments: argparse.Namespace, said: str) ->
 
 def _after_running(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
     """Wait for what waits in the queue too; a failure is the guest's, and told as `run` tells it."""
-    from durable_dsl.engine.turns import told
+    from durable_dsl.engine.accepting import told
 
     worker.settle()
     _told(worker, arguments, said)

@@ -148,5 +148,10 @@ def _copy(source: Path, target: Path) -> None:
 
     try:
         write_whole(target, fill)
+        directory = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)  # the name too
+        finally:
+            os.close(directory)
     except OSError as error:
         raise StoreError(str(target), error.strerror or str(error)) from error

@@ -17,8 +17,8 @@ from durable_dsl.engine.watcher import request_release
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from durable_dsl.engine.accepting import Accepting
     from durable_dsl.engine.invocation import Invocation
-    from durable_dsl.engine.turns import Turns
 
 _TRIES_AGAIN = 0.05
 _ASKS_AGAIN = 0.25
@@ -26,7 +26,7 @@ _ASKS_AGAIN = 0.25
 _PATIENCE = 1.0
 
 
-def begun_or_joined(worker: Turns, key: str | None, begin: Callable[[], Invocation]) -> Invocation:
+def begun_or_joined(worker: Accepting, key: str | None, begin: Callable[[], Invocation]) -> Invocation:
     """What `begin()` gives, which raises LeaseError while another process holds the worker."""
     refused_from: float | None = None
     asks_again = 0.0

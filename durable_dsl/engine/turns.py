@@ -1,9 +1,7 @@
-"""Who runs in a worker when: invocations are accepted, wait for their turn, and run one at a time.
+"""Who runs in a worker when: accepted invocations wait for their turn and run one at a time.
 
-A caller that finds the worker idle runs its invocation in its own thread; that costs no hand-over. One that finds it
-busy has its invocation put on disk and into the queue, and waits. Callers with the key of an invocation that runs or
-is queued join it; a key whose outcome is known is answered from the oplog. Whoever steers a worker waits for the turn
-too, so that nothing runs meanwhile.
+Whoever steers a worker waits for the turn too, so that nothing runs meanwhile. How invocations are accepted is in
+`accepting`.
 """
 
 from __future__ import annotations
@@ -18,10 +16,9 @@ from durable_dsl.engine import results, watcher
 from durable_dsl.engine.bridge_errors import UnknownExport
 from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
 from durable_dsl.engine.invocation import Invocation
-from durable_dsl.engine.oplog.entries import ExportedFunctionInvoked as _Begin
 from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
 from durable_dsl.engine.queue import Queue
-from durable_dsl.engine.session import arguments_of, arguments_text, result_of
+from durable_dsl.engine.session import arguments_of
 from durable_dsl.engine.signals import Closing
 
 if TYPE_CHECKING:
@@ -29,19 +26,16 @@ if TYPE_CHECKING:
 
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.catalogue import WorkerRow
-    from durable_dsl.engine.component import Export
     from durable_dsl.engine.driver import Driver
     from durable_dsl.engine.loading import LoadedComponent
     from durable_dsl.engine.oplog.entries import Entry
     from durable_dsl.engine.signals import Signal
 
 _CLOSING_SECONDS = 2.0
-#: How old a begun invocation is, in nanoseconds, of which nothing is taken back any more.
-_SETTLES = 50_000_000
 
 
 class Turns:
-    """The calls of one worker in this process; `Worker` is what its users hold."""
+    """The turn of one worker in this process, and who waits for it; `Worker` is what its users hold."""
 
     def __init__(self, engine: Engine, row: WorkerRow) -> None:
         self.engine = engine
@@ -78,73 +72,6 @@ class Turns:
     def summary(self) -> Summary:
         """What the oplog on disk amounts to."""
         return summarize(self.engine.store, self.id)
-
-    # Accepting
-
-    def _accept(self, export: Export, values: list[Any], key: str | None, *, wait: bool) -> Invocation:
-        """Everything that is wrong with the request has been found by now; nothing has been written."""
-        job = Invocation(export, values, arguments_text(export, values), key or self.engine.new_key())
-        if key is not None:
-            with self._condition:
-                known = self._jobs.get(key)
-            if known is not None:
-                return known
-            if self._answered(job):
-                return job
-        driver = self._open()
-        with self._condition:
-            if self._forgotten:
-                self._backlog.extend(self._load_queue(driver))
-            known = self._jobs.get(job.key)
-            if known is None:
-                self._refuse_if_over(driver, job)
-            self._take_up_backlog(driver)
-            if known is not None:
-                return known
-            direct = not self._turn
-            if direct:
-                self._turn = True
-            elif not _continues(driver, job):
-                self._queue.add(job)
-                self._waiting.append(job)
-            self._jobs[job.key] = job
-        if not direct:
-            driver.wake()
-        elif wait:
-            self._drive(job)
-        else:
-            self._spawn(job)
-        return job
-
-    def accepted(self, key: str) -> bool:
-        """Whether an invocation with this key is known to be under way or in the queue, as far as the disk says."""
-        underway = self.summary().underway
-        return (underway is not None and underway.key == key) or any(queued[2] == key for queued in self._queue.load())
-
-    def _answered(self, job: Invocation) -> bool:
-        """Whether the outcome of this key is known; then `job` has it."""
-        known = results.find(self.engine.store, self.id, job.key)
-        if known is None:
-            return False
-        if known.error is not None and results.ended_well(job.export, known.error):
-            job.finish(results.SUCCESS)
-        elif known.error is not None:
-            job.fail(known.error)
-        else:
-            export = self._build().resolve(known.function)
-            job.finish(result_of(export, known.response or "null"))
-        return True
-
-    def _refuse_if_over(self, driver: Driver, job: Invocation) -> None:
-        if driver.status not in OVER or _continues(driver, job):
-            return
-        summary = self.summary()
-        if summary.error is None:
-            raise InvocationError("PreviousInvocationExited", "an earlier invocation ended the worker", "", "exited")
-        earlier = told(summary.error)
-        raise InvocationError(
-            "PreviousInvocationFailed", f"Previous invocation failed: {earlier}", earlier.traceback, "failed"
-        )
 
     def _build(self) -> LoadedComponent:
         return self.engine.component_of(self.component, self.version)
@@ -336,28 +263,6 @@ class Turns:
         for job in jobs:
             job.fail(error)
 
-    def make_known(self) -> bool:
-        """Have what was accepted here on disk: another process asks for the worker, perhaps with the same key.
-
-        An invocation that has begun is there with its first entry, one that waits for the end of a replay with its
-        place in the queue. False where one has begun just now: it may still turn out that it cannot.
-        """
-        driver = self._driver
-        if driver is None or not self._turn:
-            return True
-        with self._condition:
-            jobs = [job for job in self._jobs.values() if not (job.queued or job.done)]
-        begun = {entry.key: time for _, time, entry in driver.log.uncommitted() if isinstance(entry, _Begin)}
-        for job in jobs:
-            if job.key not in begun:
-                if not self.accepted(job.key):
-                    self._queue.add(job)
-            elif self.engine.clock.now() - begun[job.key] < _SETTLES:
-                return False
-            else:
-                driver.log.commit()
-        return True
-
     def release_if_idle(self, seconds: float) -> None:
         """Let go of the instance and the lease if nothing was done with the worker for so long."""
         with self._condition:
@@ -386,13 +291,3 @@ class Turns:
                 return
         driver.close()
         self._driver = None
-
-
-def _continues(driver: Driver, job: Invocation) -> bool:
-    """Whether this is the invocation that is under way already, from an earlier process."""
-    underway = driver.summary.underway
-    return underway is not None and underway.key == job.key
-
-
-def told(members: dict[str, Any]) -> InvocationError:
-    return InvocationError(members["error_type"], members["message"], members["traceback"], "failed")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine import steering, unfinished
+from durable_dsl.engine.accepting import Accepting, told
 from durable_dsl.engine.driver import Driver
 from durable_dsl.engine.elsewhere import begun_or_joined
 from durable_dsl.engine.errors import DamagedError, StoreError, UpdateRefused, UsageError
@@ -14,7 +15,6 @@ from durable_dsl.engine.oplog.entries import Create, Record
 from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.oplog.view import time_text
 from durable_dsl.engine.retries import DEFAULT_POLICY, RetryPolicy
-from durable_dsl.engine.turns import Turns, told
 
 if TYPE_CHECKING:
     from durable_dsl.engine.api import Engine
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.loading import LoadedComponent
 
 
-class Worker(Turns):
+class Worker(Accepting):
     """A named component instance with its own oplog; `Engine.worker` gives it. Safe to use from several threads."""
 
     def __init__(self, engine: Engine, row: WorkerRow) -> None:
