@@ -70,6 +70,12 @@ def test_lists_tuples_and_options(worker):
     assert worker.invoke("count", lines) == [["a", [2, LINE]], ["b", [0, None]]]
 
 
+def test_what_callers_may_leave_out_or_say_otherwise(worker):
+    """The last arguments that have defaults; a member of an enum by its alias, in Python's spelling too."""
+    assert worker.invoke("refuse") == {"ok": None}
+    assert worker.invoke("shuffle", {}, None, [], ["express", "EXPRESS"])[3] == ["very-fast", "very-fast"]
+
+
 def test_unions(worker):
     """The class says which case it is."""
     assert worker.invoke("paid-by", ["cash", {"card": {"number": "1"}}]) == {"card": {"number": "1"}}

@@ -19,6 +19,7 @@ class Speed(Enum):
 
     SLOW = "slow"
     VERY_FAST = "very fast"
+    EXPRESS = "very fast"
 
 
 class Extras(Flag):
