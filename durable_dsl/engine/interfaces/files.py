@@ -11,6 +11,8 @@ from durable_dsl.engine.interfaces.streams import InputStream, OutputStream, Str
 from durable_dsl.engine.sandbox import resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from durable_dsl.engine.grants import DirGrant
     from durable_dsl.engine.host import Host
 
@@ -60,8 +62,8 @@ class OpenFile:
     def __init__(self, fd: int) -> None:
         self.fd = fd
 
-    def __del__(self) -> None:
-        os.close(self.fd)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # at the end of Python, `os` is gone
+        close(self.fd)
 
 
 class Descriptor:
