@@ -19,7 +19,7 @@ class Speed(Enum):
 
     SLOW = "slow"
     VERY_FAST = "very fast"
-    EXPRESS = "very fast"
+    EXPRESS = "very fast"  # noqa: PIE796 - an alias
 
 
 class Extras(Flag):
