@@ -178,6 +178,8 @@ def arguments(texts: Sequence[str], export: Export, read: Callable[[str], str]) 
 def _left_out(given: int, export: Export) -> list[Any]:
     """The defaults of the parameters after the first `given`; raises `ArgumentFault` where there is none."""
     params = export.type.params
+    if given == len(params):
+        return []
     least, values = len(params), list[Any]()
     for name, kind in reversed(params):
         try:
