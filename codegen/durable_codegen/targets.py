@@ -52,6 +52,19 @@ class Target:
         return f"golem:api/host@{self.version}"
 
 
+_GOLEM_1_1 = Target(
+    name="golem-1.1",
+    version="1.1.0",
+    series="1.1",
+    has_jitter=True,
+    has_trap=False,
+    servers="Golem 1.1.8 to 1.2.x",
+    forgets_retries=True,
+    persist_nothing_changed=True,
+    packages={"golem:rpc": "0.1.0"},
+    later={"poll-promise": "1.1.5"},
+)
+
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
@@ -66,30 +79,8 @@ TARGETS: dict[str, Target] = {
             persist_nothing_changed=False,
             packages={"golem:rpc": "0.1.0"},
         ),
-        Target(
-            name="golem-1.1",
-            version="1.1.0",
-            series="1.1",
-            has_jitter=True,
-            has_trap=False,
-            servers="Golem 1.1.8 to 1.2.x",
-            forgets_retries=True,
-            persist_nothing_changed=True,
-            packages={"golem:rpc": "0.1.0"},
-            later={"poll-promise": "1.1.5"},
-        ),
-        Target(
-            name="golem-1.2",
-            version="1.1.0",
-            series="1.1",
-            has_jitter=True,
-            has_trap=False,
-            servers="Golem 1.2.0 to 1.2.5",
-            forgets_retries=True,
-            persist_nothing_changed=True,
-            packages={"golem:rpc": "0.2.0"},
-            later={"poll-promise": "1.1.5"},
-        ),
+        _GOLEM_1_1,
+        replace(_GOLEM_1_1, name="golem-1.2", servers="Golem 1.2.0 to 1.2.5", packages={"golem:rpc": "0.2.0"}),
     )
 }
 
