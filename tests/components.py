@@ -25,9 +25,7 @@ OUTPUT = "built.wasm"
 
 def built_once(app: Path, factory: pytest.TempPathFactory) -> Path:
     """The component of the app in the folder `app`, from a copy that stands outside of the repository."""
-    base = factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = shared / f"app-{app.parent.name}-{app.name}"
+    folder = shared(factory) / f"app-{app.parent.name}-{app.name}"
     with alone(folder.with_suffix(".lock")):
         if not (folder / OUTPUT).exists():
             shutil.copytree(app, folder, ignore=shutil.ignore_patterns(".durable", "__pycache__", "*.wasm"))
@@ -46,6 +44,12 @@ def compiled(component: Path) -> tuple[Engine, Component]:
         if not ready.exists():
             ready.write_bytes(Component.from_file(engine, str(component)).serialize())
     return engine, Component.deserialize_file(engine, str(ready))
+
+
+def shared(factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that all processes of a test run have together."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @contextmanager

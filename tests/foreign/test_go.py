@@ -16,7 +16,7 @@ import pytest
 
 from durable_codegen.toolchain import run_wasm_tools
 from durable_dsl.engine import Engine, InvocationError
-from tests.components import alone
+from tests.components import alone, shared
 from tests.engine.programs import Shown, command, opened
 from tests.foreign.waiting import until
 
@@ -33,8 +33,7 @@ def ledger(tmp_path_factory):
     for tool in ("go", "cargo"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed; the component is built with Go, and Cargo brings the adapter")
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "foreign-go"
+    folder = shared(tmp_path_factory) / "foreign-go"
     with alone(folder.with_suffix(".lock")):
         if not (folder / "ledger.wasm").exists():
             shutil.copytree(SOURCE, folder, dirs_exist_ok=True)

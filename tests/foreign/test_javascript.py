@@ -5,7 +5,6 @@ It is built from `javascript/` with Node's packages, in a temporary folder.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 
 from durable_dsl.engine import Engine, InvocationError
 from durable_dsl.testing import effect_server
-from tests.components import alone
+from tests.components import alone, shared
 from tests.engine.programs import Shown, command, opened
 from tests.foreign.waiting import until
 
@@ -32,8 +31,7 @@ def shop(tmp_path_factory):
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not installed: it brings componentize-js")
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "foreign-javascript"
+    folder = shared(tmp_path_factory) / "foreign-javascript"
     with alone(folder.with_suffix(".lock")):
         if not (folder / "shop.wasm").exists():
             shutil.copytree(SOURCE, folder, dirs_exist_ok=True)

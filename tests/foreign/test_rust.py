@@ -5,7 +5,6 @@ It is built from `rust/` in a temporary folder, with the crates that Cargo bring
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 
 from durable_dsl.engine import Engine, InvocationError
 from durable_dsl.testing import effect_server
-from tests.components import alone
+from tests.components import alone, shared
 from tests.engine.programs import Shown, command, opened, run_command
 from tests.foreign.waiting import until
 
@@ -36,8 +35,7 @@ def depot(tmp_path_factory):
     )
     if libraries.returncode or not Path(libraries.stdout.strip()).is_dir():
         pytest.skip(f"Rust's target {TARGET} is not installed: rustup target add {TARGET}")
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "foreign-rust"
+    folder = shared(tmp_path_factory) / "foreign-rust"
     with alone(folder.with_suffix(".lock")):
         if not (folder / "depot.wasm").exists():
             shutil.copytree(SOURCE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))
