@@ -234,7 +234,7 @@ class PromiseUnsupported(PromiseError, NotImplementedError):  # noqa: N818  (as 
         return (
             "this component cannot wait for a promise with a time-out, or while a timer runs: its host has only "
             "await-promise, which stops everything until the promise is completed. Build it with --target golem-1.1, "
-            "whose host (Golem 1.1.17 to 1.2, and the embedded engine) can look at a promise without waiting"
+            "whose host (Golem 1.1.19 to 1.2, and the embedded engine) can look at a promise without waiting"
         )
 
 

@@ -140,8 +140,9 @@ CATALOGUE: Mapping[str, Entry] = {
     "DSL120": Entry(
         "note: retries of a region on this target",
         "Golem 1.0 to 1.2 forget the count of retries at each repeat of an atomic region: one "
-        "that always fails repeats for ever, min_delay apart. This tool's own engine and Golem "
-        "1.3 and later stop after max_attempts.",
+        "that always fails repeats for ever, min_delay apart, and interrupting the worker does not "
+        "stop it; its oplog grows meanwhile. This tool's own engine and Golem 1.3 and later stop "
+        "after max_attempts.",
     ),
     "DSL121": Entry(
         "note: persist-nothing on this target",
@@ -365,7 +366,7 @@ CATALOGUE: Mapping[str, Entry] = {
     "DSL713": Entry(
         "a time-out that the target cannot have",
         "The host of golem-1.0 can only wait for a promise until it is completed. Waiting for a promise "
-        "and a clock needs poll-promise, which golem-1.1 has (Golem 1.1.17 to 1.2, and the embedded "
+        "and a clock needs poll-promise, which golem-1.1 has (Golem 1.1.19 to 1.2, and the embedded "
         "engine). A world that imports golem:api/host itself needs version 1.1.5 of it.",
     ),
 }

@@ -241,7 +241,7 @@ def _notes(plan: Plan) -> Iterable[Fault]:
         yield Fault(
             "DSL120",
             f"{plan.target.name}: Golem servers before 1.3 forget the count of retries at each repeat of an atomic "
-            "region; one that always fails repeats for ever, min_delay apart",
+            "region; one that always fails repeats for ever, min_delay apart, until the worker is deleted",
             severity="note",
         )
     levels = [
