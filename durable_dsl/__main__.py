@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from durable_dsl.cli.main import main
+from durable_dsl.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -52,15 +52,14 @@ def _component(arguments: argparse.Namespace) -> Path:
     from durable_codegen.build import build
     from durable_codegen.config import resolve
     from durable_codegen.faults import BuildFailed
-    from durable_dsl.cli.build import report_faults, show_progress
+    from durable_dsl.cli.build import not_built, show_progress
 
     try:
         settings = resolve({"app": given, **{name: getattr(arguments, name) for name in ("wit", "world", "target")}})
         with show_progress(verbose=False, quiet=arguments.json) as progress:
             return build(settings, progress=progress).output
     except BuildFailed as failed:
-        report_faults(failed.faults)
-        raise console.CommandError("nothing was compared, for the app cannot be built") from failed
+        raise not_built(failed.faults, "nothing was compared, for the app cannot be built") from failed
 
 
 def _text(found: list[Comparison], continues: int) -> str:

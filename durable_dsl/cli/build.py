@@ -110,6 +110,15 @@ def report_faults(faults: Iterable[Fault]) -> None:
         console.note(text)
 
 
+def not_built(faults: Iterable[Fault], said: str) -> console.CommandError:
+    """The error of a verb that could not go on for the faults of an app: they are reported, and in its JSON form."""
+    from durable_codegen.faults import to_json
+
+    found = list(faults)
+    report_faults(found)
+    return console.CommandError(said, facts={"faults": [to_json(fault) for fault in found]})
+
+
 def _failed(faults: tuple[Fault, ...], seconds: float, *, as_json: bool) -> int:
     if as_json:
         from durable_codegen.report import result_json

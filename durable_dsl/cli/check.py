@@ -45,14 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
         return run_against(arguments)
     from durable_codegen.analysis.checking import check
     from durable_codegen.analysis.sources import find_sources
-    from durable_codegen.faults import BuildFailed, render
+    from durable_codegen.faults import BuildFailed
+    from durable_dsl.cli.build import not_built
 
     flags = {name: getattr(arguments, name) for name in ("wit", "world", "target")}
     try:
         sources = find_sources(arguments.app, flags)
     except BuildFailed as failed:
-        console.note(render(failed.faults, color=console.color_enabled(sys.stderr)))
-        return console.FAULT
+        raise not_built(failed.faults, "nothing was checked") from failed
     report = check(sources, select=_codes(arguments.select), ignore=_codes(arguments.ignore))
     _print(report, "json" if arguments.json else arguments.format)
     return console.FAULT if report.fails else console.OK

@@ -25,16 +25,15 @@ def component_of(given: str, *, quiet: bool = False) -> Path:
     from durable_codegen.build import build
     from durable_codegen.config import resolve
     from durable_codegen.faults import BuildFailed, errors_in
-    from durable_dsl.cli.build import report_faults, show_progress
+    from durable_dsl.cli.build import not_built, report_faults, show_progress
 
     try:
         settings = resolve({"app": given})
         with show_progress(verbose=False, quiet=quiet) as progress:
             result = build(settings, progress=progress)
     except BuildFailed as failed:
-        report_faults(failed.faults)
         errors = sum(errors_in([fault]) for fault in failed.faults)
-        raise console.CommandError(f"{given} was not built: {errors} fault{'' if errors == 1 else 's'}") from failed
+        raise not_built(failed.faults, f"{given} was not built: {errors} fault{'' if errors == 1 else 's'}") from failed
     if not result.cached and not quiet:
         report_faults(fault for fault in result.faults if fault.severity != "note")
         console.note(f"built {os.path.relpath(result.output)} in {result.seconds:.1f} s")

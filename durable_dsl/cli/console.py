@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: Exit statuses of every verb.
 OK, FAULT, USAGE, GUEST_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -23,20 +24,40 @@ _RESET = "\x1b[0m"
 
 
 class CommandError(Exception):
-    """An error that the user can act on: printed as one message without a traceback.
+    """An error that the user can act on: printed as one message without a traceback, or as JSON on stdout.
 
     `status` is the exit status of the command: 1 for a fault in the input, component or data, 2 for usage, 3 for a
-    failure of the guest.
+    failure of the guest. `error` is the member of that name in the JSON form, where it is more than message and hint;
+    `facts` are members beside it.
     """
 
-    def __init__(self, message: str, hint: str = "", status: int = FAULT) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        status: int = FAULT,
+        *,
+        error: Mapping[str, object] | None = None,
+        facts: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(message, hint, status)
         self.message = message
         self.hint = hint
         self.status = status
+        self.error = error
+        self.facts = facts or {}
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+    def as_json(self) -> dict[str, object]:
+        """`{"error": {"type", "message", "traceback", "hint"}, …}`; the type is the guest's, `Usage` or `Fault`."""
+        own = {"type": "Usage" if self.status == USAGE else "Fault", "message": self.message, "traceback": ""}
+        return {"error": {**own, "hint": self.hint, **(self.error or {})}, **self.facts}
+
+
+class OutputError(Exception):
+    """What is printed cannot be written: the disk is full, or the reader is gone."""
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -50,13 +71,25 @@ def color_enabled(stream: TextIO) -> bool:
 
 
 def out(text: str) -> None:
-    """Print a result on stdout."""
-    print(text, flush=True)
+    """Print a result on stdout. Raises OutputError where it cannot be written, as on a full disk."""
+    try:
+        _print(text, sys.stdout)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.strerror) from error
 
 
 def note(text: str) -> None:
-    """Print anything that is not a result on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Print anything that is not a result on stderr. Where that cannot be, nobody is there to be told."""
+    with suppress(OSError):
+        _print(text, sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """In the encoding of the stream; characters that it lacks as Python escapes them."""
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 def error(message: str, hint: str = "") -> None:
@@ -69,7 +102,13 @@ def error(message: str, hint: str = "") -> None:
 
 def print_json(value: object) -> None:
     """Print `value` as one JSON document on stdout."""
-    out(json.dumps(value, ensure_ascii=False, indent=2))
+    out(json_text(value, indent=2))
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """`value` as JSON that stdout can take whatever its encoding is."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(value, ensure_ascii=not unicode, indent=indent)
 
 
 def table(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:

@@ -115,6 +115,18 @@ def seconds(text: str) -> float:
     return limit
 
 
+_HIGHEST = (1 << 63) - 1
+
+
+def index(text: str) -> int:
+    """An index of an oplog, or a count of what is in one: from 1 to what the database can count."""
+    import argparse
+
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= _HIGHEST):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {_HIGHEST}, got {text!r}")
+    return int(text)
+
+
 def existing(component: str) -> Path:
     """The path of a component file that is there."""
     path = Path(component)
@@ -155,9 +167,11 @@ def opened(arguments: argparse.Namespace, *, reads: bool = False, **options: Any
 
 def invocation_failed(error: InvocationError, worker: str) -> CommandError:
     """The error of a command whose guest failed: the guest's own traceback, once."""
+    facts = {"worker": worker, "status": error.status}
     if error.type.startswith("PreviousInvocation"):
         hint = f"`durable-dsl worker show {worker}` tells more; `--fresh` starts over, `worker revert` goes back"
-        return CommandError(f"worker {worker!r} is {error.status}. {error.message}", hint, GUEST_FAILED)
+        said = f"worker {worker!r} is {error.status}. {error.message}"
+        return CommandError(said, hint, GUEST_FAILED, error=error.as_json(), facts=facts)
     if error.type == "Divergence":
         hint = (
             "nothing was changed; go on with the build that fits, or: durable-dsl worker update --snapshot, "
@@ -166,8 +180,10 @@ def invocation_failed(error: InvocationError, worker: str) -> CommandError:
         told = f"{error.message}\n{error.traceback}".strip()
         if "recorded filesystem::" in error.message:
             hint = f"it may have been run with a --dir that is not given now; otherwise, {hint}"
-        return CommandError(f"worker {worker!r} does something else than its oplog has recorded: {told}", hint)
+        said = f"worker {worker!r} does something else than its oplog has recorded: {told}"
+        return CommandError(said, hint, error=error.as_json(), facts=facts)
     told = error.traceback or str(error)
     if error.message not in told:  # frames of WebAssembly say nothing of what happened
         told = f"{error}\n{told}"
-    return CommandError(f"the invocation failed; worker {worker!r} is {error.status}", told, GUEST_FAILED)
+    said = f"the invocation failed; worker {worker!r} is {error.status}"
+    return CommandError(said, told, GUEST_FAILED, error=error.as_json(), facts=facts)

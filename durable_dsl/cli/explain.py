@@ -46,6 +46,7 @@ def _of_app(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     from durable_codegen.analysis.reach import Analysis
     from durable_codegen.analysis.sources import find_sources
     from durable_codegen.faults import BuildFailed
+    from durable_dsl.cli.build import not_built
 
     flags = {name: getattr(arguments, name) for name in ("wit", "world")}
     try:
@@ -53,7 +54,7 @@ def _of_app(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         if sources.faults:
             raise BuildFailed(sources.faults)
     except BuildFailed as failed:
-        raise console.CommandError(str(failed)) from failed
+        raise not_built(failed.faults, "nothing is explained") from failed
     analysis = Analysis(sources.modules)
     exports = find_exports(analysis, sources.app, sources.world)
     if not exports:

@@ -7,6 +7,7 @@ dependencies. Exit status: 0 fine; 1 fault in the input, component or data; 2 us
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -36,21 +37,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(words)
-    except console.CommandError as fault:
-        console.error(fault.message, fault.hint)
-        return fault.status
+        try:
+            return _run(words)
+        except console.CommandError as fault:
+            _tell(fault, words)
+            return fault.status
     except KeyboardInterrupt:
         console.note("interrupted")
         return console.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our stdout went away (`| head`): what is left to say has no listener. Python would print a
-        # complaint while it flushes at exit, so stdout is pointed elsewhere first.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our stdout went away (`| head`): what is left to say has no listener
+        _give_up_stdout()
+        return console.FAULT
+    except console.OutputError as error:
+        _give_up_stdout()
+        console.error(f"the result cannot be written to standard output: {error}")
+        return console.FAULT
+    except OSError as error:
+        console.error(_of_system(error), _RAISE_LIMIT if error.errno == errno.EMFILE else "")
         return console.FAULT
 
 
+def _tell(fault: console.CommandError, words: Sequence[str]) -> None:
+    options = words[: words.index("--")] if "--" in words else words
+    if "--json" in options:
+        console.print_json(fault.as_json())
+    else:
+        console.error(fault.message, fault.hint)
+
+
+def _give_up_stdout() -> None:
+    """Python would print a complaint while it flushes at exit, so stdout is pointed elsewhere first."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _of_system(error: OSError) -> str:
+    """What the operating system refused, as it says it."""
+    said = error.strerror or str(error)
+    return f"{error.filename}: {said}" if error.filename else said
+
+
 def _run(words: Sequence[str]) -> int:
+    _refuse_other_encodings(words)
     completing = "_ARGCOMPLETE" in os.environ
     parser = _parser(list(VERBS) if completing else _wanted(words))
     if completing:
@@ -77,6 +104,23 @@ def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
     return namespace
 
 
+def _refuse_other_encodings(words: Sequence[str]) -> None:
+    """Bytes that are not in the encoding of the command line reach Python as lone surrogates, which nothing holds."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            told = word.encode("utf-8", "backslashreplace").decode()
+            raise console.CommandError(f"not UTF-8 text: {told}", status=console.USAGE) from None
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells mistakes as everything else here does, after the verb's usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise console.CommandError(message, self.format_usage().strip(), console.USAGE)
+
+
 def _is_number(word: str) -> bool:
     try:
         float(word)
@@ -101,6 +145,9 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+_RAISE_LIMIT = "raise the limit of open files, as `ulimit -n 1024` does, and try again"
+
+
 class _Verb(Protocol):
     """What the module of a verb offers."""
 
@@ -113,7 +160,7 @@ def _module(verb: str) -> _Verb:
 
 
 def _parser(wanted: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="durable-dsl",
         description="Durable Python: build components from decorated functions and run them crash-safe.",
     )

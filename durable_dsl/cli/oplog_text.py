@@ -1,51 +1,226 @@
-"""`durable-dsl worker oplog`: entries as JSON, or one line each for people."""
+"""`durable-dsl worker oplog`: entries as JSON, or a line each for people.
+
+A line is as wide as the terminal. Several reads of one kind in a row (a guest that starts draws random bytes and looks
+at its environment) are one line with the range of their indices, unless entries were picked by a filter.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
-from datetime import UTC, datetime
+import re
+import shutil
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli import console
+from durable_dsl.cli.data import index
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Iterable, Iterator
 
     from durable_dsl.engine.api import Engine
 
-_WIDEST = 100
+    Entry = dict[str, Any]
+    Picks = Callable[[Entry], bool]
+
+#: Columns where no terminal says how many there are.
+_WIDTH = 120
+_NARROWEST = 60
+_LOOKS_AGAIN = 0.2
 _COLUMNS = frozenset({"index", "time", "kind", "deleted"})
 _BARE = frozenset({"function", "type"})
+_READS = frozenset({"read-local", "read-remote"})
+#: From so many alike on, a run of reads is one line.
+_MANY = 3
+
+_DIM, _RED, _BOLD, _PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="first", metavar="INDEX", type=index, default=1, help="the first entry shown")
+    parser.add_argument(
+        "--kind", dest="kinds", metavar="KIND", action="append", default=[], help="only these kinds; may be repeated"
+    )
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        type=moment,
+        help="only entries since then: 2026-11-30T09:00, or 90s, 15m, 2h, 3d ago",
+    )
+    parser.add_argument("--grep", metavar="REGEX", type=pattern, help="only entries whose JSON form matches")
+    parser.add_argument("--follow", "-f", action="store_true", help="go on with what is added, until Ctrl-C")
+
+
+def moment(text: str) -> datetime:
+    """A time, or how long ago it was. Without an offset it is UTC, as times are shown."""
+    import argparse
+
+    ago = re.fullmatch(r"(\d{1,9})([smhd])", text)
+    try:
+        if ago is not None:
+            unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[ago[2]]
+            return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
+        found = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        said = f"expected a time such as 2026-11-30T09:00, or 15m for fifteen minutes ago, got {text!r}"
+        raise argparse.ArgumentTypeError(said) from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    import argparse
+
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a regular expression: {error}") from None
 
 
 def show(engine: Engine, arguments: argparse.Namespace) -> int:
     from durable_dsl.engine.oplog.view import as_json
 
-    records = engine.worker(arguments.name).oplog()
-    entries = [as_json(record) for record in records if record.index >= arguments.first]
+    worker = engine.worker(arguments.name)
+    entries = [as_json(record) for record in worker.oplog() if record.index >= arguments.first]
+    picks = _picks(arguments)
+    picked = [entry for entry in entries if picks(entry)]
+    if arguments.json and not arguments.follow:
+        console.print_json(picked)
+        return console.OK
+    page = _Page(runs=not (arguments.kinds or arguments.grep))
+    if not arguments.json:
+        console.out("\n".join(page.lines(picked, head=True)))
+    if not arguments.follow:
+        return console.OK
+    last = entries[-1]["index"] if entries else arguments.first - 1
     if arguments.json:
-        console.print_json(entries)
-    else:
-        rows = [(entry["index"], _clock(entry["time"]), _kind(entry), _said(entry)) for entry in entries]
-        console.out(console.table(rows, ("INDEX", "TIME", "KIND", "")))
-    return console.OK
+        _as_lines(picked)
+    while True:
+        time.sleep(_LOOKS_AGAIN)
+        found = [as_json(record) for record in engine.store.records(worker.id, "AND idx > ?", (last,))]
+        if found:
+            last = found[-1]["index"]
+            picked = [entry for entry in found if picks(entry)]
+            if arguments.json:
+                _as_lines(picked)
+            elif picked:
+                console.out("\n".join(page.lines(picked)))
 
 
-def _clock(time: str) -> str:
-    moment = datetime.fromisoformat(time).astimezone(UTC)
-    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03}"
+def _as_lines(entries: Iterable[Entry]) -> None:
+    """One JSON document a line: a stream of them has no end that an array could be closed at."""
+    for entry in entries:
+        console.out(console.json_text(entry))
 
 
-def _kind(entry: dict[str, Any]) -> str:
-    return f"{entry['kind']} (deleted)" if entry["deleted"] else str(entry["kind"])
+def _picks(arguments: argparse.Namespace) -> Picks:
+    """Whether an entry is asked for."""
+    kinds, since, grep = frozenset(arguments.kinds), arguments.since, arguments.grep
+
+    def picks(entry: Entry) -> bool:
+        return (
+            (not kinds or entry["kind"] in kinds)
+            and (since is None or datetime.fromisoformat(entry["time"]) >= since)
+            and (grep is None or grep.search(json.dumps(entry, ensure_ascii=False)) is not None)
+        )
+
+    return picks
 
 
-def _said(entry: dict[str, Any]) -> str:
-    """What an entry says, on one line of bounded width."""
+class _Page:
+    """Lines of one width and one form of time."""
+
+    def __init__(self, *, runs: bool) -> None:
+        self._runs = runs
+        self._color = console.color_enabled(sys.stdout)
+        terminal = console.is_terminal(sys.stdout)
+        self._width = max(_NARROWEST, shutil.get_terminal_size().columns if terminal else _WIDTH)
+        self._today = datetime.now(UTC).date()
+        self._kinds = self._indices = self._times = 0
+
+    def lines(self, entries: list[Entry], *, head: bool = False) -> Iterator[str]:
+        rows = [_row(run, self._today) for run in _runs(entries, collapse=self._runs)]
+        headers = ("INDEX", "TIME", "KIND", "")
+        sizes = [[len(text) for text in row[:3]] for row in [headers, *(cells for cells, _ in rows)]]
+        self._indices = max(self._indices, *(size[0] for size in sizes))
+        self._times = max(self._times, *(size[1] for size in sizes))
+        self._kinds = max(self._kinds, *(size[2] for size in sizes))
+        if head:
+            yield self._line(headers, _BOLD)
+        for cells, color in rows:
+            yield self._line(cells, color)
+
+    def _line(self, cells: tuple[str, str, str, str], color: str) -> str:
+        index, clock, kind, said = cells
+        text = f"{index:>{self._indices}}  {clock:<{self._times}}  {kind:<{self._kinds}}  {said}".rstrip()
+        text = text if len(text) <= self._width else f"{text[: self._width - 1]}…"
+        return f"{color}{text}{_PLAIN}" if self._color and color else text
+
+
+def _runs(entries: list[Entry], *, collapse: bool) -> Iterator[list[Entry]]:
+    """Entries one by one, and reads of one function in a row together."""
+
+    def like(entry: Entry) -> tuple[str, str, bool]:
+        return entry["kind"], entry.get("function") or "", entry["deleted"]
+
+    for _, group in groupby(entries, like):
+        run = list(group)
+        if collapse and len(run) >= _MANY and run[0].get("type") in _READS:
+            yield run
+        else:
+            yield from ([entry] for entry in run)
+
+
+def _row(run: list[Entry], today: Any) -> tuple[tuple[str, str, str, str], str]:
+    """The cells of a line, and its colour."""
+    first, last = run[0], run[-1]
+    span = str(first["index"]) if first is last else f"{first['index']}-{last['index']}"
+    said = _said(first) if first is last else f"{first['function']} {first['type']}, {len(run)} times"
+    kind = f"{first['kind']} (deleted)" if first["deleted"] else str(first["kind"])
+    return (span, _clock(first["time"], today), kind, said), _color(first)
+
+
+def _color(entry: Entry) -> str:
+    if entry["deleted"] or entry.get("type") == "read-local":
+        return _DIM
+    if entry["kind"] in {"error", "failed-update", "interrupted"}:
+        return _RED
+    return _BOLD if entry["kind"].startswith("exported-function-") else ""
+
+
+def _clock(time: str, today: Any) -> str:
+    """The time of day, with the date where that is not today."""
+    at = datetime.fromisoformat(time).astimezone(UTC)
+    day = "" if at.date() == today else f"{at:%Y-%m-%d} "
+    return f"{day}{at:%H:%M:%S}.{at.microsecond // 1000:03}"
+
+
+def _said(entry: Entry) -> str:
+    """What an entry says, on one line."""
     members = {name: value for name, value in entry.items() if name not in _COLUMNS and value is not None}
-    parts = [
-        str(value) if name in _BARE else f"{name}={json.dumps(value, ensure_ascii=False)}"
+    return " ".join(
+        str(value) if name in _BARE else f"{name}={json.dumps(_readable(value), ensure_ascii=False)}"
         for name, value in members.items()
-    ]
-    text = " ".join(parts)
-    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+    )
+
+
+def _readable(value: Any) -> Any:
+    """Bytes as the text that they are, or as how many they are."""
+    if isinstance(value, dict) and list(value) == ["base64"]:
+        try:
+            data = base64.b64decode(value["base64"], validate=True)
+            return data.decode()
+        except (binascii.Error, TypeError):
+            return value
+        except UnicodeDecodeError:
+            return f"<{len(data)} bytes>"
+    if isinstance(value, dict):
+        return {name: _readable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_readable(each) for each in value]
+    return value

@@ -108,22 +108,14 @@ def _invoke(worker: Worker, export: Export, values: list[object], arguments: arg
     try:
         value = begun_or_joined(worker, key, lambda: worker.begin(export, values, idempotency_key=key)).wait()
     except InvocationError as error:
-        if arguments.json:
-            console.print_json(
-                {
-                    "error": error.as_json(),
-                    **about,
-                    "status": error.status,
-                    "oplog_index": worker.oplog_index,
-                }
-            )
-            return invocation_failed(error, worker.name).status
-        raise invocation_failed(error, worker.name) from error
+        failed = invocation_failed(error, worker.name)
+        failed.facts = {**about, "status": error.status, "oplog_index": worker.oplog_index}
+        raise failed from error
     result = result_json(value, export)
     if arguments.json:
         console.print_json({"result": result, **about, "status": worker.status, "oplog_index": worker.oplog_index})
     elif export.type.result is not None:
-        console.out(_compact(result))
+        console.out(console.json_text(result))
     return console.OK
 
 
@@ -138,12 +130,6 @@ def _let_others_finish(engine: Engine) -> None:
         calls = "1 call is" if len(coming) == 1 else f"{len(coming)} calls are"
         when = f"the next for worker {coming[0].worker} at {time_text(coming[0].time)}"
         console.note(f"{calls} scheduled, {when}; what runs workers here then makes them")
-
-
-def _compact(value: object) -> str:
-    import json
-
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _read(name: str) -> str:

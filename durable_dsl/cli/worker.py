@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console
+from durable_dsl.cli import console, oplog_text
 from durable_dsl.cli.data import (
     add_data_option,
     add_guest_options,
     add_json_option,
     existing,
     guest_options,
+    index,
     invocation_failed,
     opened,
 )
@@ -52,8 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "damaged); may be repeated",
     )
     action("show", "show one worker: status, what waits, error, updates")
-    oplog = action("oplog", "show the entries of a worker's oplog")
-    oplog.add_argument("--from", dest="first", metavar="INDEX", type=int, default=1, help="the first entry shown")
+    oplog_text.configure(action("oplog", "show the entries of a worker's oplog"))
     action("resume", "continue what is under way, and what waits", runs=True)
     action("interrupt", "stop what runs, sleeps or waits for a retry; `resume` continues it")
     action("simulate-crash", "throw the running instance away; the worker goes on from its oplog")
@@ -71,17 +71,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     fork = action("fork", "make a new worker with the same history up to an entry", runs=True)
     fork.add_argument("new_name", metavar="NEW-NAME", help="the new worker")
-    fork.add_argument("--at", metavar="INDEX", type=int, help="the last entry copied (default: all)")
+    fork.add_argument("--at", metavar="INDEX", type=index, help="the last entry copied (default: all)")
     revert = action("revert", "take back the end of a worker's history")
     how_far = revert.add_mutually_exclusive_group(required=True)
-    how_far.add_argument("--to", metavar="INDEX", type=int, help="the last entry kept")
-    how_far.add_argument("--last", metavar="COUNT", type=int, help="take back so many invocations")
+    how_far.add_argument("--to", metavar="INDEX", type=index, help="the last entry kept")
+    how_far.add_argument("--last", metavar="COUNT", type=index, help="take back so many invocations")
     action("delete", "delete a worker with its history")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from durable_dsl.cli import oplog_text
-
     actions: dict[str, Action] = {
         "list": _list,
         "show": _show,
@@ -264,10 +262,19 @@ def _promise(arguments: argparse.Namespace) -> tuple[str, int | None, str]:
                 "give the promise's id, or the worker and the index at which it made the promise",
                 console.USAGE,
             )
-        index = int(rest.pop(0))
+        index = _index_of_promise(rest.pop(0))
     if len(rest) > 1:
         raise console.CommandError(f"more than one VALUE: {' '.join(rest)}", "quote it", console.USAGE)
     return name, index, rest[0] if rest else ""
+
+
+def _index_of_promise(text: str) -> int:
+    import argparse
+
+    try:
+        return index(text)
+    except argparse.ArgumentTypeError as fault:
+        raise console.CommandError(f"INDEX: {fault}", status=console.USAGE) from None
 
 
 def _update(engine: Engine, arguments: argparse.Namespace) -> int:

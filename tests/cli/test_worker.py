@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -122,3 +125,60 @@ def test_deleted_entries_are_marked(verb):
     assert ["no-op", "jump"] == [entry["kind"] for entry in entries if entry["deleted"]]
     jump = next(entry for entry in entries if entry["kind"] == "jump")
     assert {"start": jump["index"] - 1, "end": jump["index"]} == jump["region"]
+
+
+def test_reads_in_a_row_are_one_line(verb):
+    """The range of their indices and how many; entries that are picked stand alone."""
+    run(verb, "for _ in range(5): wall_clock.now()")
+    reads = [
+        entry["index"]
+        for entry in json.loads(verb("worker", "oplog", "w", "--json")[1])
+        if entry.get("function") == "wall_clock::now"
+    ]
+    lines = verb("worker", "oplog", "w")[1].splitlines()
+    picked = verb("worker", "oplog", "w", "--grep", "wall_clock::now")[1].splitlines()
+
+    assert 5 == len(reads)
+    assert [f"{reads[0]}-{reads[-1]}"] == [line.split()[0] for line in lines if "wall_clock::now" in line]
+    assert "read-local, 5 times" in next(line for line in lines if "wall_clock::now" in line)
+    assert reads == [int(line.split()[0]) for line in picked[1:]]
+
+
+def test_an_oplog_by_kind_and_time(verb):
+    """Filters join: what all of them pick is shown."""
+    run(verb, "wall_clock.now()")
+
+    def kinds(*options):
+        return {entry["kind"] for entry in json.loads(verb("worker", "oplog", "w", "--json", *options)[1])}
+
+    assert {"create", "exported-function-completed"} == kinds(
+        "--kind", "create", "--kind", "exported-function-completed"
+    )
+    assert {"create"} == kinds("--kind", "create", "--since", "1h")
+    assert set() == kinds("--since", "2999-01-01")
+    assert 2 == verb("worker", "oplog", "w", "--since", "soon")[0]
+    assert 2 == verb("worker", "oplog", "w", "--grep", "(")[0]
+
+
+def test_bytes_in_an_oplog_are_readable(verb):
+    """Text as text, anything else as its length."""
+    run(verb, "print('tea', flush=True); host.mark_begin_operation()", "--json")
+    lines = verb("worker", "oplog", "w")[1]
+
+    assert "base64" not in lines
+
+
+def test_an_oplog_that_is_followed(verb, tmp_path):
+    """What is added is shown as it comes, one JSON document a line; Ctrl-C ends it."""
+    run(verb, "")
+    words = ["worker", "oplog", "w", "--follow", "--json", "--kind", "exported-function-invoked"]
+    command = [sys.executable, "-m", "durable_dsl", *words, "--data", str(tmp_path / "data")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as following:
+        first = json.loads(following.stdout.readline())
+        run(verb, "", "--idempotency-key", "second")
+        second = json.loads(following.stdout.readline())
+        following.send_signal(signal.SIGINT)
+        _, told = following.communicate(timeout=60)
+
+    assert (2, "second") == (first["index"], second["idempotency_key"])
+    assert (130, "interrupted\n") == (following.returncode, told)
