@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.errors import StoreError, UsageError
+from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from durable_dsl.engine.oplog.entries import Create
     from durable_dsl.engine.oplog.store import Store
+
+_NEXT_VERSION = "SELECT coalesce(max(version) + 1, 0) FROM build WHERE component = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,10 @@ class Catalogue:
         component = component_id_of(name)
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR IGNORE INTO component VALUES (?, ?)", (component, name))
-            connection.execute(
-                "INSERT OR IGNORE INTO build SELECT ?, coalesce(max(version) + 1, 0), ?, ?, ? FROM build"
-                " WHERE component = ?",
-                (component, content_hash, size, now, component),
-            )
+            tables.insert(connection, "component", conflict="IGNORE", id=component, name=name)
+            (version,) = connection.execute(_NEXT_VERSION, (component,)).fetchone()
+            known = {"component": component, "version": version, "hash": content_hash, "size": size, "time": now}
+            tables.insert(connection, "build", conflict="IGNORE", **known)
 
         self._store.transaction(work)
         found = self._find(name, content_hash)
@@ -74,28 +75,24 @@ class Catalogue:
         return found
 
     def build(self, name: str, version: int) -> Build:
-        row = self._store.read_one(
-            "SELECT hash FROM build WHERE component = ? AND version = ?", (component_id_of(name), version)
-        )
+        row = self._store.select_one("build", "WHERE component = ? AND version = ?", (component_id_of(name), version))
         if row is None:
             raise UsageError(f"component {name!r} has no version {version} in this data directory")
-        return Build(name, component_id_of(name), version, row[0], self._path(row[0]))
+        return Build(name, component_id_of(name), version, row["hash"], self._path(row["hash"]))
 
     def latest(self, name: str) -> Build | None:
         row = self._store.read_one("SELECT max(version) FROM build WHERE component = ?", (component_id_of(name),))
         return None if row is None or row[0] is None else self.build(name, row[0])
 
     def name_of(self, component_id: str) -> str | None:
-        row = self._store.read_one("SELECT name FROM component WHERE id = ?", (component_id,))
-        return None if row is None else str(row[0])
+        row = self._store.select_one("component", "WHERE id = ?", (component_id,))
+        return None if row is None else str(row["name"])
 
     def _find(self, name: str, content_hash: str) -> Build | None:
-        row = self._store.read_one(
-            "SELECT version FROM build WHERE component = ? AND hash = ?", (component_id_of(name), content_hash)
-        )
+        row = self._store.select_one("build", "WHERE component = ? AND hash = ?", (component_id_of(name), content_hash))
         if row is None:
             return None
-        return Build(name, component_id_of(name), row[0], content_hash, self._path(content_hash))
+        return Build(name, component_id_of(name), row["version"], content_hash, self._path(content_hash))
 
     def _path(self, content_hash: str) -> Path:
         return self._files / f"{content_hash}.wasm"
@@ -103,12 +100,11 @@ class Catalogue:
     # Workers
 
     def worker(self, name: str) -> WorkerRow | None:
-        row = self._store.read_one("SELECT id, name, component FROM worker WHERE name = ?", (name,))
-        return None if row is None else WorkerRow(*row)
+        row = self._store.select_one("worker", "WHERE name = ?", (name,))
+        return None if row is None else _worker(row)
 
     def workers(self) -> list[WorkerRow]:
-        rows = self._store.read("SELECT id, name, component FROM worker ORDER BY name")
-        return [WorkerRow(*row) for row in rows]
+        return [_worker(row) for row in self._store.select("worker", "ORDER BY name")]
 
     def create_worker(self, name: str, created: Create, now: int) -> WorkerRow:
         """Make the worker and its entry 1; an existing one of that name is returned as it is."""
@@ -120,13 +116,12 @@ class Catalogue:
 
     def insert_worker(self, connection: sqlite3.Connection, name: str, created: Create, now: int) -> int | None:
         """The same in a transaction that is open; the worker's id, or None where the name is taken."""
-        cursor = connection.execute(
-            "INSERT OR IGNORE INTO worker (name, component, time) VALUES (?, ?, ?)", (name, created.component, now)
+        worker = tables.insert(
+            connection, "worker", conflict="IGNORE", name=name, component=created.component, time=now
         )
-        if not cursor.rowcount or cursor.lastrowid is None:
-            return None
-        self._store.writes(cursor.lastrowid, [(1, now, created)])(connection)
-        return cursor.lastrowid
+        if worker is not None:
+            self._store.writes(worker, [(1, now, created)])(connection)
+        return worker
 
     def delete_worker(self, worker: int) -> None:
         def work(connection: sqlite3.Connection) -> None:
@@ -135,6 +130,10 @@ class Catalogue:
             connection.execute("DELETE FROM worker WHERE id = ?", (worker,))
 
         self._store.transaction(work)
+
+
+def _worker(row: tables.Row) -> WorkerRow:
+    return WorkerRow(row["id"], row["name"], row["component"])
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -36,20 +36,44 @@ class StoreError(EngineError, OSError):
 
 
 class DamagedError(StoreError):
-    """An entry's contents do not match their checksum, or are of a kind that this version does not know."""
+    """Something does not match its checksum, or is of a kind that this version does not know.
 
-    def __init__(self, path: str, worker: str, index: int) -> None:
-        EngineError.__init__(self, path, worker, index)
+    `table` is where: `entry` for the worker's oplog, then `index` says which; else another table of the file.
+    """
+
+    def __init__(self, path: str, worker: str, index: int, table: str = "entry") -> None:
+        EngineError.__init__(self, path, worker, index, table)
         self.path = path
         self.worker = worker
         self.index = index
+        self.table = table
         self.reason = "damaged"
 
     def __str__(self) -> str:
+        what = _DAMAGED[self.table].format(worker=self.worker, index=self.index)
+        return f"{self.path}: {what} is damaged; {self._ways_on()}"
+
+    def _ways_on(self) -> str:
+        if self.table in {"component", "build"}:
+            return "workers of other components are not affected"
+        delete = f"durable-dsl worker delete {self.worker}"
+        if self.table != "entry" or self.index <= 1:
+            return f"other workers are not affected, and this one can be deleted: {delete}"
         return (
-            f"{self.path}: entry {self.index} of worker {self.worker!r} is damaged; other workers are not affected, "
-            f"and this one can go on from before it: durable-dsl worker revert {self.worker} --to {self.index - 1}"
+            "other workers are not affected, and this one can go on from before it: "
+            f"durable-dsl worker revert {self.worker} --to {self.index - 1}"
         )
+
+
+_DAMAGED = {
+    "entry": "entry {index} of worker {worker!r}",
+    "worker": "the row of worker {worker!r}",
+    "queue": "a queued invocation of worker {worker!r}",
+    "schedule": "a scheduled invocation of worker {worker!r}",
+    "promise": "promise {index} of worker {worker!r}",
+    "component": "the row of a component",
+    "build": "the row of a component's build",
+}
 
 
 class LeaseError(EngineError, RuntimeError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from durable_dsl import typed_json
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.errors import UsageError
+from durable_dsl.engine.oplog import tables
 from durable_dsl.promise_ids import PromiseId
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.catalogue import Catalogue
     from durable_dsl.engine.oplog.store import Store
 
-_STATE = "SELECT state, data FROM promise WHERE worker = ? AND idx = ?"
+_WHERE = "WHERE worker = ? AND idx = ?"
 
 
 class NoPromise(UsageError):  # noqa: N818 - a state of things, told to guests and callers alike
@@ -65,20 +66,18 @@ def data_of(value: object) -> bytes:
 
 
 def make(connection: sqlite3.Connection, worker: int, index: int) -> None:
-    connection.execute("INSERT OR IGNORE INTO promise VALUES (?, ?, 'pending', NULL)", (worker, index))
+    tables.insert(connection, "promise", conflict="IGNORE", worker=worker, idx=index, state="pending")
 
 
 def complete(connection: sqlite3.Connection, worker: int, name: str, index: int, data: bytes) -> bool:
     """Give the value; False if it has one already."""
-    row = connection.execute(_STATE, (worker, index)).fetchone()
+    row = tables.one(connection, "promise", _WHERE, (worker, index))
     if row is None:
         raise NoPromise(name, index)
-    if row[0] != "pending":
+    if row["state"] != "pending":
         return False
     text = json.dumps({"base64": base64.b64encode(data).decode()})
-    connection.execute(
-        "UPDATE promise SET state = 'completed', data = ? WHERE worker = ? AND idx = ?", (text, worker, index)
-    )
+    tables.update(connection, "promise", row, state="completed", data=text)
     return True
 
 
@@ -88,12 +87,12 @@ def delete(connection: sqlite3.Connection, worker: int, name: str, index: int) -
 
 
 def exists(store: Store, worker: int, index: int) -> bool:
-    return store.read_one(_STATE, (worker, index)) is not None
+    return store.select_one("promise", _WHERE, (worker, index)) is not None
 
 
 def value_of(store: Store, worker: int, name: str, index: int) -> bytes | None:
     """The value, or None while it is pending."""
-    row = store.read_one(_STATE, (worker, index))
+    row = store.select_one("promise", _WHERE, (worker, index))
     if row is None:
         raise NoPromise(name, index)
-    return None if row[0] == "pending" else base64.b64decode(json.loads(row[1])["base64"])
+    return None if row["state"] == "pending" else base64.b64decode(json.loads(row["data"])["base64"])

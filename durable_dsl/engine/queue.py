@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from durable_dsl.engine.oplog import tables
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -15,17 +17,15 @@ _BEGUN = (
     "EXISTS (SELECT 1 FROM entry WHERE entry.worker = queue.worker AND entry.key = queue.key"
     " AND kind = 'exported-function-invoked')"
 )
-_WAITING = f"SELECT function, request, key FROM queue WHERE worker = ? AND NOT {_BEGUN} ORDER BY id"  # noqa: S608 - fixed
+_WAITING = f"WHERE worker = ? AND NOT {_BEGUN} ORDER BY id"
 _OUTLIVED = f"SELECT 1 FROM queue WHERE worker = ? AND {_BEGUN} LIMIT 1"  # noqa: S608
 _TIDY = f"DELETE FROM queue WHERE worker = ? AND {_BEGUN}"  # noqa: S608
 
 
 def insert(connection: sqlite3.Connection, worker: int, job: Invocation) -> None:
     """Put an invocation into the queue of `worker`, in a transaction that is open."""
-    connection.execute(
-        "INSERT OR IGNORE INTO queue (worker, function, request, key) VALUES (?, ?, ?, ?)",
-        (worker, job.export.name, job.request, job.key),
-    )
+    asked = {"worker": worker, "function": job.export.name, "request": job.request, "key": job.key}
+    tables.insert(connection, "queue", conflict="IGNORE", **asked)
 
 
 def remove(connection: sqlite3.Connection, worker: int, job: Invocation) -> None:
@@ -56,5 +56,5 @@ class Queue:
 
         A row may outlive the beginning of its invocation; what has begun is in the oplog.
         """
-        rows = self._store.read(_WAITING, (self._worker,))
-        return [(row[0], row[1], row[2]) for row in rows]
+        found = self._store.select("queue", _WAITING, (self._worker,))
+        return [(row["function"], row["request"], row["key"]) for row in found]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from durable_dsl.engine.calls import run_queue
 from durable_dsl.engine.errors import EngineError, StoreError
+from durable_dsl.engine.oplog import tables
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,14 +28,8 @@ _BEGUN = (
 _QUEUED = "EXISTS (SELECT 1 FROM queue WHERE queue.worker = schedule.worker AND queue.key = schedule.key)"
 _CANCEL = f"DELETE FROM schedule WHERE id = ? AND NOT {_QUEUED} AND NOT {_BEGUN}"  # noqa: S608 - fixed texts
 _FORGET = f"DELETE FROM schedule WHERE worker = ? AND time <= ? AND {_BEGUN}"  # noqa: S608
-_COMING = (
-    "SELECT worker.name, function, key, schedule.time FROM schedule JOIN worker ON worker.id = schedule.worker"  # noqa: S608
-    f" WHERE ? IN (worker.id, -1) AND NOT {_BEGUN} ORDER BY schedule.time, schedule.id"
-)
-_FILL_QUEUE = (
-    "INSERT OR IGNORE INTO queue (worker, function, request, key) SELECT worker, function, request, key FROM schedule"
-    " WHERE worker = ? AND time <= ? ORDER BY time, id"
-)
+_COMING = f"WHERE ? IN (worker, -1) AND NOT {_BEGUN} ORDER BY time, id"
+_DUE = "WHERE worker = ? AND time <= ? ORDER BY time, id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +44,10 @@ class Coming:
 
 def insert(connection: sqlite3.Connection, worker: int, job: Invocation, time: int) -> int:
     """Schedule an invocation of `worker`, in a transaction that is open; what it is cancelled by."""
-    cursor = connection.execute(
-        "INSERT OR REPLACE INTO schedule (worker, function, request, key, time) VALUES (?, ?, ?, ?, ?)",
-        (worker, job.export.name, job.request, job.key, time),
-    )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    asked = {"worker": worker, "function": job.export.name, "request": job.request, "key": job.key}
+    number = tables.insert(connection, "schedule", conflict="REPLACE", **asked, time=time)
+    assert number is not None
+    return number
 
 
 def cancel(connection: sqlite3.Connection, number: int) -> bool:
@@ -74,8 +67,9 @@ class Schedule:
 
     def coming(self, worker: int | None = None) -> list[Coming]:
         """What has not begun, the next one first; of one worker, or of all."""
-        rows = self._engine.store.read(_COMING, (-1 if worker is None else worker,))
-        return [Coming(*row) for row in rows]
+        store = self._engine.store
+        found = store.select("schedule", _COMING, (-1 if worker is None else worker,))
+        return [Coming(store.name_of(row["worker"]), row["function"], row["key"], row["time"]) for row in found]
 
     def fill_queue(self, worker: int) -> None:
         """Put what is due into the worker's queue, and forget what has begun."""
@@ -85,7 +79,9 @@ class Schedule:
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(_FORGET, due)
-            connection.execute(_FILL_QUEUE, due)
+            for row in tables.select(connection, "schedule", _DUE, due):
+                asked = {column: row[column] for column in ("worker", "function", "request", "key")}
+                tables.insert(connection, "queue", conflict="IGNORE", **asked)
 
         store.transaction(work)
 
@@ -119,14 +115,14 @@ class Schedule:
             self.run_due()
 
     def _unseen(self) -> list[tuple[int, int]]:
-        rows = self._engine.store.read(
+        found = self._engine.store.read(
             "SELECT id, worker FROM schedule WHERE time <= ? ORDER BY time, id", (self._engine.clock.now(),)
         )
-        return [(number, worker) for number, worker in rows if number not in self._seen]
+        return [(number, worker) for number, worker in found if number not in self._seen]
 
     def _take(self) -> list[int]:
         """The workers that have something due of which this process did not know, in the order of its times."""
         with self._lock:
-            rows = self._unseen()
-            self._seen.update(number for number, _ in rows)
-        return list(dict.fromkeys(worker for _, worker in rows))
+            found = self._unseen()
+            self._seen.update(number for number, _ in found)
+        return list(dict.fromkeys(worker for _, worker in found))

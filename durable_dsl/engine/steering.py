@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from durable_dsl.engine import updating
 from durable_dsl.engine.errors import InvocationError, LeaseError, UsageError
+from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.oplog.entries import Create, Interrupted, PendingUpdate, Revert
 from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.signals import Interrupt, Restart
@@ -95,18 +96,9 @@ def fork(worker: Worker, name: str, index: int) -> None:
         target = engine.catalogue.insert_worker(connection, name, copy, engine.clock.now())
         if target is None:
             raise UsageError(f"there is a worker {name!r} already", "give the new one another name")
-        connection.execute(
-            'INSERT INTO entry SELECT ?, idx, time, kind, function, type, request, response, "begin", key, detail, crc'
-            " FROM entry WHERE worker = ? AND idx BETWEEN 2 AND ?",
-            (target, worker.id, index),
-        )
-        connection.execute(
-            "INSERT INTO payload SELECT ?, hash, data FROM payload WHERE worker = ?", (target, worker.id)
-        )
-        connection.execute(
-            "INSERT INTO promise SELECT ?, idx, state, data FROM promise WHERE worker = ? AND idx <= ?",
-            (target, worker.id, index),
-        )
+        engine.store.copy_entries(connection, worker.id, target, 2, index)
+        for promise in tables.select(connection, "promise", "WHERE worker = ? AND idx <= ?", (worker.id, index)):
+            tables.insert(connection, "promise", **{**promise, "worker": target})
 
     engine.store.transaction(work)
 

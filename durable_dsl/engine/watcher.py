@@ -25,7 +25,7 @@ def ask(engine: Engine, worker: int, action: str) -> None:
     """Ask the process that runs `worker`; returns at once."""
 
     def work(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT OR REPLACE INTO control VALUES (?, ?)", (worker, action))
+        connection.execute("INSERT OR REPLACE INTO control (worker, action) VALUES (?, ?)", (worker, action))
 
     engine.store.transaction(work)
 
@@ -34,7 +34,7 @@ def request_release(engine: Engine, worker: int) -> None:
     """Ask the process that holds an idle worker to let it go; what else was asked of it comes first."""
 
     def work(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT OR IGNORE INTO control VALUES (?, 'release')", (worker,))
+        connection.execute("INSERT OR IGNORE INTO control (worker, action) VALUES (?, 'release')", (worker,))
 
     engine.store.transaction(work)
 

@@ -8,6 +8,8 @@ import sqlite3
 import pytest
 
 from durable_dsl.cli.main import main
+from durable_dsl.engine.oplog import tables
+from durable_dsl.engine.oplog.store import Store
 from tests.engine.programs import opened
 from tests.engine.test_worker_steering import OTHER, SECOND, ledger
 from tests.guests import guest
@@ -58,13 +60,8 @@ def test_many_that_diverge_alike(check, tmp_path):
     """Told once, with some of their names; those that continue are only counted."""
     with sqlite3.connect(tmp_path / "durable.sqlite3") as connection:
         for number in range(100, 150):
-            connection.execute("INSERT INTO worker VALUES (?, ?, 'ledger', 1)", (number, f"w{number}"))
-            last = 16 if number < 107 else 1
-            connection.execute(
-                'INSERT INTO entry SELECT ?, idx, time, kind, function, type, request, response, "begin", key, detail,'
-                " crc FROM entry WHERE worker = 1 AND idx <= ?",
-                (number, last),
-            )
+            worker = tables.insert(connection, "worker", name=f"w{number}", component="ledger", time=1)
+            Store.copy_entries(connection, 1, worker, 1, 16 if number < 107 else 1)
     _, out, _ = check(OTHER)
 
     lines = out.splitlines()

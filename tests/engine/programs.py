@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.api import Engine
 from durable_dsl.engine.clock import SkippingClock
-from durable_dsl.engine.oplog.store import checksum
+from tests.engine.tampering import change_entry
 from tests.guests import guest
 
 if TYPE_CHECKING:
@@ -69,11 +69,7 @@ def is_runtime(record: Any) -> bool:
 def rewritten(database: Path, request: str) -> None:
     """Make the first invocation in the file another one than the one that ran: an oplog that does not fit."""
     with sqlite3.connect(database) as connection:
-        where = "WHERE worker = 1 AND idx = 2"
-        found = connection.execute(f"SELECT kind, function, key, detail FROM entry {where}").fetchone()
-        kind, function, key, detail = found
-        crc = checksum(kind, function, request, None, key, detail)
-        connection.execute(f"UPDATE entry SET request = ?, crc = ? {where}", (request, crc))
+        change_entry(connection, 1, 2, request=request)
 
 
 def command(data: Path, *arguments: str) -> list[str]:

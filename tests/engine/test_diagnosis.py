@@ -9,10 +9,10 @@ import pytest
 
 from durable_dsl.engine import guest_stack
 from durable_dsl.engine.errors import InvocationError
-from durable_dsl.engine.oplog.store import checksum
 from tests.engine.http_guest import http_program
 from tests.engine.http_server import serving
 from tests.engine.programs import opened, program, rewritten, worker
+from tests.engine.tampering import change_entry
 from tests.engine.test_worker_steering import SECOND, ledger
 from tests.guests import guest
 
@@ -98,12 +98,8 @@ def test_a_worker_that_starts_from_a_snapshot_names_its_line(tmp_path):
         one.invoke("add", 2)
     with sqlite3.connect(engine.store.path) as connection:
         (index,) = connection.execute("SELECT max(idx) FROM entry WHERE function LIKE '%idempotency%'").fetchone()
-        row = ("no-op", None, None, None, None, None)
-        connection.execute(
-            "UPDATE entry SET kind = ?, function = ?, request = ?, response = ?, key = ?, detail = ?, crc = ?"
-            " WHERE idx = ?",
-            (*row, checksum(*row), index),
-        )
+        nothing = dict.fromkeys(("function", "request", "response", "key", "detail"))
+        change_entry(connection, 1, index, kind="no-op", **nothing)
     with opened(tmp_path) as engine:
         with pytest.raises(InvocationError, match=r"recorded no-op, attempted .*; called at app\.py:14 \(add\)"):
             engine.worker("l").invoke("entries")

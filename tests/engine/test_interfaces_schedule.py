@@ -16,7 +16,7 @@ from durable_dsl.engine.clock import SkippingClock, SystemClock
 from durable_dsl.engine.component import load
 from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.interfaces.registry import lookup
-from durable_dsl.engine.oplog import schema
+from durable_dsl.engine.oplog import schema, tables
 from durable_dsl.engine.oplog.store import FILE, Store
 from durable_dsl.engine.oplog.view import as_json
 from tests.engine.programs import ROOT, Shown, command, killed_when, kinds, opened, parsed, program, run_command
@@ -133,7 +133,7 @@ def test_a_call_is_made_when_its_time_has_come(engine, clock):
     worker(engine, "caller").simulate_crash()
     assert "[1, 2]" == seen(engine)
     assert 2 == kinds(worker(engine, "caller")).count("golem::rpc::wasm-rpc::schedule_invocation")
-    assert [] == engine.store.read("SELECT * FROM queue UNION SELECT id, worker, function, request, key FROM schedule")
+    assert [] == engine.store.read("SELECT id FROM queue UNION SELECT id FROM schedule")
 
 
 def test_a_process_that_waits_makes_it_by_itself(tmp_path):
@@ -182,7 +182,11 @@ def test_a_call_that_no_longer_fits_its_build_does_no_harm(tmp_path, clock):
     told = Shown()
     with opened(tmp_path, clock=clock, output=told) as engine:
         run(engine, scheduled(1))
-        engine.store.transaction(lambda connection: connection.execute("UPDATE schedule SET function = 'gone'"))
+        engine.store.transaction(
+            lambda connection: tables.update(
+                connection, "schedule", tables.one(connection, "schedule", ""), function="gone"
+            )
+        )
         clock.advance(HOUR)
 
         assert "None" == seen(engine)
@@ -232,7 +236,7 @@ def test_a_directory_of_the_first_schema_is_brought_up_to_date(tmp_path, monkeyp
     monkeypatch.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:1])
     Store(tmp_path).close()
     with sqlite3.connect(tmp_path / FILE) as connection:
-        connection.execute("INSERT INTO worker VALUES (1, 'w', 'c', 0)")
+        connection.execute("INSERT INTO worker (id, name, component, time) VALUES (1, 'w', 'c', 0)")
     monkeypatch.undo()
     store = Store(tmp_path)
 

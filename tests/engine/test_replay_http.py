@@ -10,10 +10,10 @@ import pytest
 
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError
-from durable_dsl.engine.oplog.store import checksum
 from tests.engine.http_guest import http_program
 from tests.engine.http_server import serving
 from tests.engine.programs import ROOT, command, killed_when, opened, parsed, run_command, worker
+from tests.engine.tampering import change_entry
 from tests.guests import guest
 
 
@@ -377,12 +377,10 @@ def test_another_request_than_the_recorded_one_is_a_divergence(tmp_path, server)
         worker(engine).invoke("run", http_program(server.url, 'fetch("get", URL + "/echo", headers=[("x", "1")])'))
         database = engine.store.path
     with sqlite3.connect(database) as connection:
-        index, kind, function, request, detail = connection.execute(
-            "SELECT idx, kind, function, request, detail FROM entry WHERE kind = 'begin-remote-write'"
+        index, request = connection.execute(
+            "SELECT idx, request FROM entry WHERE kind = 'begin-remote-write'"
         ).fetchone()
-        changed = request.replace('["x","1"]', '["x","2"]')
-        crc = checksum(kind, function, changed, None, None, detail)
-        connection.execute("UPDATE entry SET request = ?, crc = ? WHERE idx = ?", (changed, crc, index))
+        change_entry(connection, 1, index, request=request.replace('["x","1"]', '["x","2"]'))
     with opened(tmp_path, allow_http=[server.authority]) as engine:
         with pytest.raises(InvocationError, match=r'recorded .*"x","2".* attempted .*"x","1"') as raised:
             worker(engine).invoke("run", "result = 1")

@@ -23,6 +23,7 @@ from durable_dsl.engine.oplog import schema
 from durable_dsl.engine.oplog.store import Store
 
 directory, newer = pathlib.Path(sys.argv[1]), sys.argv[2] == "newer"
+file_is_there = sys.argv[2] != "new"
 now = schema.VERSION
 migrate = schema.migrate
 
@@ -60,7 +61,7 @@ def found(at):
 kills, seen = 0, set()
 while True:
     kills += 1
-    target = directory if newer else directory / str(kills)
+    target = directory if file_is_there else directory / str(kills)
     target.mkdir(exist_ok=True)
     child = os.fork()
     if not child:
@@ -71,7 +72,7 @@ while True:
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
         break
     seen.add(found(target))
-    if not newer or kills % 2:
+    if not file_is_there or newer and kills % 2:
         Store(target).close()
 print(kills > 7, sorted(seen), found(target))
 """

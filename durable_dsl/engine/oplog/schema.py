@@ -6,8 +6,7 @@
     worker      worker names, unique in the directory; `id` is the key everywhere else
     entry       the oplogs. `idx` counts from 1 within a worker; `time` is nanoseconds since 1970; `request` and
                 `response` are JSON (bytes as {"base64": …}), or `@` and a hash where the text is in `payload`;
-                `detail` is a JSON object with the members of an entry that have no column; `crc` is the CRC-32 of
-                kind, function, request, response, key and detail as they are here, with NUL between them
+                `detail` is a JSON object with the members of an entry that have no column
     payload     long texts, keyed by their SHA-256
     queue       accepted invocations that have not begun, in order of `id`
     schedule    invocations that are put into the queue at `time`; a row stays until its invocation has begun
@@ -15,6 +14,10 @@
     control     what another process asks of the one that runs a worker
     bucket      key-value stores: one row per key, shared by all workers of the directory
     container, object    blob stores
+
+Long texts stand in `payload` also for `request` of `queue` and `schedule`, and for `data` of `promise`. `crc` is a
+checksum of a row (`checksums.py`), with all its columns and its place in them; that of an entry made by schema 1 or 2
+covers its texts alone.
 
 Read it with the sqlite3 command, for example:
 
@@ -29,7 +32,10 @@ from __future__ import annotations
 import sqlite3
 import uuid
 
-VERSION = 2
+from durable_dsl.engine.oplog import tables
+
+VERSION = 3
+_FIRST_WITH_CHECKSUMS = 3  # in all tables
 
 _MIGRATIONS: tuple[str, ...] = (
     """
@@ -74,6 +80,15 @@ _MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX schedule_time ON schedule (time);
     """,
+    # Columns are appended here, and named in `tables.COLUMNS`, which has them covered by their row's checksum.
+    """
+    ALTER TABLE component ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE build ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE worker ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE queue ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE schedule ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE promise ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 
@@ -110,12 +125,14 @@ def migrate(connection: sqlite3.Connection) -> None:
             raise NewerSchemaError(found)
         if found == 0:
             connection.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
-            connection.execute("INSERT INTO meta VALUES ('id', ?)", (str(uuid.uuid4()),))
+            connection.execute("INSERT INTO meta (key, value) VALUES ('id', ?)", (str(uuid.uuid4()),))
         for script in _MIGRATIONS[found:]:
             for statement in script.split(";"):
                 if statement.strip():
                     connection.execute(statement)
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(VERSION),))
+        if found < _FIRST_WITH_CHECKSUMS <= VERSION:
+            tables.seal_all(connection)
+        connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('schema', ?)", (str(VERSION),))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

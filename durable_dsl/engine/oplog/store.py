@@ -10,17 +10,15 @@ everything that SQLite reports (no space, no permission, not a database).
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
 from threading import Event
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
-from zlib import crc32
 
 from durable_dsl.engine.errors import DamagedError, StoreError
-from durable_dsl.engine.oplog import schema
+from durable_dsl.engine.oplog import checksums, payloads, schema, tables
 from durable_dsl.engine.oplog.entries import Damaged, Entry, Record, entry_of
 from durable_dsl.engine.oplog.writer import CLOSED, OneStatement, Writer
 
@@ -34,11 +32,16 @@ T = TypeVar("T")
 FILE = "durable.sqlite3"
 _PATIENCE = 30  # seconds, with others who write
 _MOST_IDLE = 16  # connections for reading that are kept
-INLINE_LIMIT = 64 * 1024
+INLINE_LIMIT = payloads.INLINE_LIMIT
+_COLUMNS = 'idx, time, kind, function, type, request, response, "begin", key, detail'
 _VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT = f"INSERT INTO entry VALUES {_VALUES}"  # noqa: S608 - fixed texts
+_INSERT = f"INSERT INTO entry (worker, {_COLUMNS}, crc) VALUES {_VALUES}"  # noqa: S608 - fixed texts
 _INSERT_TWO = f"{_INSERT}, {_VALUES}"
-_SELECT = 'SELECT idx, time, kind, function, type, request, response, "begin", key, detail, crc FROM entry'
+_SELECT = f"SELECT {_COLUMNS}, crc FROM entry"  # noqa: S608
+_COPY = (
+    f"INSERT INTO entry (worker, {_COLUMNS}, crc) SELECT ?, {_COLUMNS}, copied(crc, worker, ?, {_COLUMNS})"  # noqa: S608
+    " FROM entry WHERE worker = ? AND idx BETWEEN ? AND ?"
+)
 
 
 class Store:
@@ -71,6 +74,10 @@ class Store:
     # Reading
 
     def read(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        return self.reading(lambda connection: connection.execute(query, parameters).fetchall())
+
+    def reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work`, which only reads."""
         with self._explained():
             if self._closed.is_set():
                 raise sqlite3.ProgrammingError(CLOSED)
@@ -79,7 +86,7 @@ class Store:
             except IndexError:
                 connection = self._connect()
             try:
-                return connection.execute(query, parameters).fetchall()
+                return work(connection)
             finally:
                 if len(self._idle) < _MOST_IDLE:
                     self._idle.append(connection)
@@ -91,6 +98,14 @@ class Store:
     def read_one(self, query: str, parameters: Sequence[Any] = ()) -> Any:
         found = self.read(query, parameters)
         return found[0] if found else None
+
+    def select(self, table: str, condition: str = "", parameters: Sequence[Any] = ()) -> list[tables.Row]:
+        """Rows of one of the small tables, checked (`tables.select`); raises DamagedError."""
+        return self.reading(lambda connection: list(tables.select(connection, table, condition, parameters)))
+
+    def select_one(self, table: str, condition: str = "", parameters: Sequence[Any] = ()) -> tables.Row | None:
+        """The first such row, or None."""
+        return self.reading(lambda connection: tables.one(connection, table, condition, parameters))
 
     def rows(
         self, worker: int, condition: str = "", parameters: Sequence[Any] = (), *, without: Container[int] = ()
@@ -104,7 +119,7 @@ class Store:
         if without:
             found = [row for row in found if row[0] not in without]
         for at, row in enumerate(found):
-            if checksum(row[2], row[3], row[5], row[6], row[8], row[9]) != row[10]:
+            if not checksums.entry_matches(worker, row[:10], row[10]):
                 raise DamagedError(str(self.path), self.name_of(worker), row[0])
             if "@" in {(row[5] or "")[:1], (row[6] or "")[:1], (row[9] or "")[:1]}:
                 found[at] = (*row[:3], *(self._fetch(worker, row[0], value) for value in row[3:10]))
@@ -139,48 +154,56 @@ class Store:
         return row[0] if row else f"#{worker}"
 
     def _fetch(self, worker: int, index: int, value: Any) -> Any:
-        if not isinstance(value, str) or value[:1] != "@":
-            return value
-        row = self.read_one("SELECT data FROM payload WHERE worker = ? AND hash = ?", (worker, value[1:]))
-        if row is None or _hash(row[0]) != value[1:]:
-            raise DamagedError(str(self.path), self.name_of(worker), index)
-        return row[0]
+        try:
+            return self.reading(lambda connection: payloads.get(connection, worker, value))
+        except payloads.Missing:
+            raise DamagedError(str(self.path), self.name_of(worker), index) from None
 
     # Writing
 
     def transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction, and return once its effect is on disk."""
-        try:
+        with self._explained():
             return self.writer.run(work)
-        except sqlite3.Error as error:
-            raise StoreError(str(self.path), _explanation(error, self.path)) from error
 
     def writes(self, worker: int, entries: Iterable[tuple[int, int, Entry]]) -> Callable[[sqlite3.Connection], None]:
         """The work of adding entries (index, time, entry) to the log of `worker`; prepared outside the transaction."""
-        rows = []
-        payloads: list[tuple[int, str, str]] = []
+        written = []
+        apart: list[tuple[int, str, str]] = []
         for index, time, entry in entries:
             kind, function, type_, request, response, begin, key, detail = entry.row()
             if request is not None and len(request) > INLINE_LIMIT:
-                request = _apart(worker, request, payloads)
+                request = _apart(worker, request, apart)
             if response is not None and len(response) > INLINE_LIMIT:
-                response = _apart(worker, response, payloads)
+                response = _apart(worker, response, apart)
             if detail is not None and len(detail) > INLINE_LIMIT:
-                detail = _apart(worker, detail, payloads)
-            crc = checksum(kind, function, request, response, key, detail)
-            rows.append((worker, index, time, kind, function, type_, request, response, begin, key, detail, crc))
-        if not payloads:
-            if len(rows) == 1:
-                return OneStatement(_INSERT, rows[0])
-            if len(rows) == 2:  # the start of an invocation and its first step
-                return OneStatement(_INSERT_TWO, rows[0] + rows[1])
+                detail = _apart(worker, detail, apart)
+            columns = (index, time, kind, function, type_, request, response, begin, key, detail)
+            written.append((worker, *columns, checksums.of_entry(worker, columns)))
+        if not apart:
+            if len(written) == 1:
+                return OneStatement(_INSERT, written[0])
+            if len(written) == 2:  # the start of an invocation and its first step
+                return OneStatement(_INSERT_TWO, written[0] + written[1])
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(_INSERT, rows)
-            if payloads:
-                connection.executemany("INSERT OR IGNORE INTO payload VALUES (?, ?, ?)", payloads)
+            connection.executemany(_INSERT, written)
+            if apart:
+                connection.executemany(payloads.INSERT, apart)
 
         return work
+
+    @staticmethod
+    def copy_entries(connection: sqlite3.Connection, worker: int, target: int, first: int, last: int) -> None:
+        """Give `target` a copy of entries of `worker` and all long texts, in a transaction that is open."""
+        connection.create_function(
+            "copied", -1, lambda crc, old, new, *columns: checksums.copied(crc, old, new, columns)
+        )
+        connection.execute(_COPY, (target, target, worker, first, last))
+        connection.execute(
+            "INSERT OR IGNORE INTO payload (worker, hash, data) SELECT ?, hash, data FROM payload WHERE worker = ?",
+            (target, worker),
+        )
 
     # Connections
 
@@ -198,6 +221,14 @@ class Store:
             raise StoreError(str(self.path), str(error)) from error
         except sqlite3.Error as error:
             raise StoreError(str(self.path), _explanation(error, self.path)) from error
+        except tables.DamagedRow as error:
+            raise self._damage(error) from error
+
+    def _damage(self, found: tables.DamagedRow) -> DamagedError:
+        """What a damaged row means to its worker."""
+        row = found.row
+        name = row["name"] if found.table == "worker" else self.name_of(row["worker"]) if "worker" in row else ""
+        return DamagedError(str(self.path), str(name), row.get("idx", 0), found.table)
 
 
 def _turn_on_log(connection: sqlite3.Connection) -> None:
@@ -214,23 +245,11 @@ def _turn_on_log(connection: sqlite3.Connection) -> None:
             return
 
 
-def checksum(
-    kind: str, function: str | None, request: str | None, response: str | None, key: str | None, detail: str | None
-) -> int:
-    """Of all texts of an entry's row, as they are in the row."""
-    texts = f"{kind}\0{function or ''}\0{request or ''}\0{response or ''}\0{key or ''}\0{detail or ''}"
-    return crc32(texts.encode("utf-8", "surrogatepass"))
-
-
-def _apart(worker: int, text: str, payloads: list[tuple[int, str, str]]) -> str:
-    """Put a long text among the payloads; what stands for it in the entry's row."""
-    digest = _hash(text)
-    payloads.append((worker, digest, text))
-    return f"@{digest}"
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def _apart(worker: int, text: str, apart: list[tuple[int, str, str]]) -> str:
+    """Put a long text among those that stand apart; what stands for it in the entry's row."""
+    row = payloads.row(worker, text)
+    apart.append(row)
+    return f"@{row[1]}"
 
 
 def _explanation(error: sqlite3.Error, path: Path) -> str:

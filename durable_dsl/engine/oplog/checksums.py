@@ -1,0 +1,55 @@
+"""The CRC-32 of rows: of what a row says, where it stands and whose it is, so that a row out of place is found too.
+
+The checksum of an entry carries in the bits above 32 by which rule it was made, and whether the entry is one of the
+many that a summary leaves out: a kind that was damaged cannot hide an entry from it. An entry of an older file has
+nothing there, and is checked by the rule of then: its texts alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Kinds of which a worker may have very many; of these a summary reads only the last.
+MANY = frozenset({"imported-function-invoked", "log"})
+_TELLING, _MANY = 1 << 32, 2 << 32
+#: In SQL: the entries that a summary reads.
+IS_TELLING = (
+    f"(kind NOT IN ({', '.join(repr(kind) for kind in sorted(MANY))}) OR crc BETWEEN {_TELLING} AND {_MANY - 1})"
+)
+
+
+def of_entry(worker: int, columns: tuple[Any, ...]) -> int:
+    """Of idx, time, kind, function, type, request, response, begin, key, detail of an entry of `worker`."""
+    index, time, kind, function, type_, request, response, begin, key, detail = columns
+    said = f"{worker}\0{index}\0{time}\0{kind}\0{function}\0{type_}\0{request}\0{response}\0{begin}\0{key}\0{detail}"
+    return crc32(said.encode("utf-8", "surrogatepass")) + (_MANY if kind in MANY else _TELLING)
+
+
+def entry_matches(worker: int, columns: tuple[Any, ...], crc: Any) -> bool:
+    """Whether an entry is as it was written, in its place; `columns` as for `of_entry`."""
+    if type(crc) is not int:
+        return False
+    if crc >> 32:
+        return crc == of_entry(worker, columns)
+    return crc == _of_texts(columns)
+
+
+def copied(crc: Any, worker: int, target: int, columns: tuple[Any, ...]) -> int:
+    """The checksum of an entry of `worker` in the oplog of `target`; that of a damaged one matches nothing."""
+    return of_entry(target, columns) if entry_matches(worker, columns, crc) else -1
+
+
+def of_row(table: str, values: Iterable[Any]) -> int:
+    """Of a row of another table."""
+    said = "\0".join((table, *map(str, values)))
+    return crc32(said.encode("utf-8", "surrogatepass"))
+
+
+def _of_texts(columns: tuple[Any, ...]) -> int:
+    """The rule of schemas 1 and 2."""
+    texts = "\0".join(str(columns[at] or "") for at in (2, 3, 5, 6, 8, 9))
+    return crc32(texts.encode("utf-8", "surrogatepass"))

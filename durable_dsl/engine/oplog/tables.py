@@ -1,0 +1,116 @@
+"""The small tables: workers, components, what is queued and scheduled, promises. Every row has a checksum.
+
+A row is written by `insert` and `update` and read by `select` and `one`, as a dict of its columns; so a new column is
+named in `COLUMNS`, and is covered from then on. Reading a row that does not match its checksum raises `DamagedRow`.
+Long texts stand apart, in `payload`, as those of entries do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from durable_dsl.engine.oplog import checksums, payloads
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+Row: TypeAlias = dict[str, Any]
+
+#: What a row's checksum covers, its key first.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "component": ("id", "name"),
+    "build": ("component", "version", "hash", "size", "time"),
+    "worker": ("id", "name", "component", "time"),
+    "queue": ("id", "worker", "function", "request", "key"),
+    "schedule": ("id", "worker", "function", "request", "key", "time"),
+    "promise": ("worker", "idx", "state", "data"),
+}
+_KEYS = {"build": 2, "promise": 2}  # how many columns make the key, where not one
+_NUMBERED = frozenset({"worker", "queue", "schedule"})  # whose `id` SQLite gives
+_LONG = {"queue": "request", "schedule": "request", "promise": "data"}  # what may stand apart
+
+
+class DamagedRow(Exception):  # noqa: N818 - a state of things; the store says what it means
+    """A row does not match its checksum; `row` as far as it can be read."""
+
+    def __init__(self, table: str, row: Row) -> None:
+        super().__init__(table, row)
+        self.table = table
+        self.row = row
+
+
+def insert(connection: sqlite3.Connection, table: str, /, *, conflict: str = "ABORT", **values: Any) -> int | None:
+    """Add a row, in a transaction that is open. Its `id` where SQLite gives one, else 0.
+
+    None where `conflict` is IGNORE and there is such a row.
+    """
+    columns = COLUMNS[table]
+    row: Row = {column: values.get(column) for column in columns}
+    assert values.keys() <= row.keys(), values
+    if table in _LONG:
+        row[_LONG[table]] = payloads.put(connection, row["worker"], row[_LONG[table]])
+    numbered = table in _NUMBERED
+    given = [(column, value) for column, value in row.items() if not (numbered and column == "id")]
+    crc = 0 if numbered else checksums.of_row(table, row.values())
+    names, marks = ", ".join(f'"{column}"' for column, _ in given), ", ".join("?" for _ in given)
+    cursor = connection.execute(
+        f'INSERT OR {conflict} INTO "{table}" ({names}, crc) VALUES ({marks}, ?)',  # noqa: S608 - fixed names
+        (*(value for _, value in given), crc),
+    )
+    if cursor.rowcount < 1:
+        return None
+    if not numbered:
+        return 0
+    row["id"] = number = cursor.lastrowid
+    crc = checksums.of_row(table, row.values())
+    connection.execute(f'UPDATE "{table}" SET crc = ? WHERE id = ?', (crc, number))  # noqa: S608 - fixed names
+    return number
+
+
+def update(connection: sqlite3.Connection, table: str, row: Row, /, **changes: Any) -> None:
+    """Change columns of a row that was read, in a transaction that is open."""
+    if (long := _LONG.get(table)) is not None:  # it was read whole
+        changes[long] = payloads.put(connection, row["worker"], changes.get(long, row[long]))
+    changed = {**row, **changes}
+    columns = COLUMNS[table]
+    crc = checksums.of_row(table, (changed[column] for column in columns))
+    key = columns[: _KEYS.get(table, 1)]
+    settings = ", ".join(f'"{column}" = ?' for column in changes)
+    where = " AND ".join(f'"{column}" = ?' for column in key)
+    connection.execute(
+        f'UPDATE "{table}" SET {settings}, crc = ? WHERE {where}',  # noqa: S608 - fixed names
+        (*changes.values(), crc, *(row[column] for column in key)),
+    )
+
+
+def select(
+    connection: sqlite3.Connection, table: str, condition: str = "", parameters: Sequence[Any] = ()
+) -> Iterator[Row]:
+    """The rows that meet a condition (WHERE and what follows it), checked, with their long texts."""
+    columns = COLUMNS[table]
+    names = ", ".join(f'"{table}"."{column}"' for column in columns)
+    query = f'SELECT {names}, "{table}".crc FROM "{table}" {condition}'  # noqa: S608 - fixed names
+    for found in connection.execute(query, parameters).fetchall():
+        row = dict(zip(columns, found, strict=False))
+        if checksums.of_row(table, row.values()) != found[-1]:
+            raise DamagedRow(table, row)
+        if (long := _LONG.get(table)) is not None:
+            try:
+                row[long] = payloads.get(connection, row["worker"], row[long])
+            except payloads.Missing:
+                raise DamagedRow(table, row) from None
+        yield row
+
+
+def one(connection: sqlite3.Connection, table: str, condition: str, parameters: Sequence[Any] = ()) -> Row | None:
+    """The first such row, or None."""
+    return next(select(connection, table, condition, parameters), None)
+
+
+def seal_all(connection: sqlite3.Connection) -> None:
+    """Give every row its checksum: they come from a schema that had none."""
+    connection.create_function("row_checksum", -1, lambda table, *values: checksums.of_row(table, values))
+    for table, columns in COLUMNS.items():
+        names = ", ".join(f'"{column}"' for column in columns)
+        connection.execute(f"UPDATE \"{table}\" SET crc = row_checksum('{table}', {names})")  # noqa: S608 - fixed names
