@@ -2,6 +2,9 @@
 
 All times are nanoseconds since 1970. The guest's monotonic clock is this clock too: it must mean the same after a
 restart, so that a sleep goes on for its remainder.
+
+Guests and settings ask for times and waits of any length, the operating system and the file format know shorter ones:
+a time is at most `LAST`, and a wait in the system at most `LONGEST_WAIT`, after which whoever waits looks again.
 """
 
 from __future__ import annotations
@@ -9,6 +12,16 @@ from __future__ import annotations
 import threading
 import time
 from typing import Protocol
+
+#: In the year 2255. What is later is as good as never; the years after it, up to what 64 bits hold, are for going on.
+LAST = 9_000_000_000_000_000_000
+#: The longest single wait that is asked of the system, in seconds.
+LONGEST_WAIT = 86_400.0
+
+
+def bounded_seconds(nanoseconds: int) -> float:
+    """So many nanoseconds as seconds that any function of the system takes: none below 0, at most `LONGEST_WAIT`."""
+    return min(max(0, nanoseconds) / 1e9, LONGEST_WAIT)
 
 
 class Clock(Protocol):
@@ -19,7 +32,7 @@ class Clock(Protocol):
         ...
 
     def wait(self, condition: threading.Condition, until: int | None, *, outside: bool = False) -> None:
-        """Wait, holding `condition`, until it is notified or until that time.
+        """Wait, holding `condition`, until it is notified or until that time, or for a shorter while: look again then.
 
         `outside` says that something is under way outside, such as a request, which takes the time that it takes.
         """
@@ -38,7 +51,7 @@ class SystemClock:
         else:
             left = until - self.now()
             if left > 0:
-                condition.wait(left / 1e9)
+                condition.wait(bounded_seconds(left))
 
 
 class SkippingClock:
@@ -60,7 +73,7 @@ class SkippingClock:
 
     def wait(self, condition: threading.Condition, until: int | None, *, outside: bool = False) -> None:
         if until is None or outside:
-            condition.wait(None if until is None else max(0.0, (until - self.now()) / 1e9))
+            condition.wait(None if until is None else bounded_seconds(until - self.now()))
             return
         with self._lock:
             left = until - self.now()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import diagnosis, promises, results, snapshots, unfinished, updating
 from durable_dsl.engine.bridge import GuestTrap
+from durable_dsl.engine.clock import LAST
 from durable_dsl.engine.errors import InvocationError, UsageError
 from durable_dsl.engine.failures import Told, tell
 from durable_dsl.engine.lease import Lease
@@ -254,6 +255,7 @@ class Driver:
         Another process may bring about what `sooner` asks for, so it is asked now and then.
         """
         clock = self._engine.clock
+        until = min(until, LAST)
         pause = until if sooner is None else max(round(_LOOKS_AGAIN * 1e9), (until - clock.now()) // _LOOKS)
         with self._condition:
             self._woken = False

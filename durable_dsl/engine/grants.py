@@ -43,7 +43,7 @@ def split_authority(text: str) -> tuple[str, int | None]:
     host, colon, port = text.strip().rpartition(":")
     if not colon or port.endswith("]"):  # no port; an IPv6 address stands in brackets
         host, port = text.strip(), ""
-    if port and not (port.isdigit() and int(port) < 65536):
+    if port and not (port.isascii() and port.isdigit() and int(port) < 65536):
         raise UsageError(f"{port!r} is no port in {text!r}")
     return host.removeprefix("[").removesuffix("]").lower(), int(port) if port else None
 

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import h11
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DEFAULT_SECONDS = 600.0
 _WINDOW = 1 << 20  # how much of a response waits for the guest at most
 _LARGEST_HEAD = 1 << 17
+_MOST_BEFORE_HEAD = 1 << 20  # interim responses and the head; a server could send them for ever
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 
 
@@ -81,7 +82,8 @@ class Exchange:
         self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)
         self._unsent = bytearray()
         self._sent_all = False
-        self._progress = 0.0
+        self._progress = 0.0  # when the server has last done something that it is waited for
+        self._before_head = 0
         if request.body is not None:
             request.body.on_change = self._waker.wake
         name = f"durable-dsl {request.method} {request.authority}"
@@ -179,12 +181,20 @@ class Exchange:
         self._progress = time.monotonic()
         while not self.ended:
             self._check()
-            if self._push(wire) | self._pull(wire):
-                self._progress = time.monotonic()
-                continue
+            moved = self._push(wire) | self._pull(wire)
             read = self._wants_more()
-            if not wire.wait(read=read, write=bool(self._unsent), seconds=self._patience(read=read)):
-                raise RequestFailed("connection-write-timeout" if self._unsent else "connection-read-timeout")
+            patience = self._patience(read=read)
+            if patience is not None and patience <= 0:
+                self._too_slow()
+            if moved:
+                continue
+            if not wire.wait(read=read, write=bool(self._unsent), seconds=patience):
+                self._too_slow()
+            if patience is None:  # it was the guest's turn, which is nobody's fault
+                self._progress = time.monotonic()
+
+    def _too_slow(self) -> NoReturn:
+        raise RequestFailed("connection-write-timeout" if self._unsent else "connection-read-timeout")
 
     def _patience(self, *, read: bool) -> float | None:
         """How long to wait for the server now; None while it is the guest's turn."""
@@ -212,6 +222,8 @@ class Exchange:
             self._sent_all = True
             return True
         del self._unsent[:count]
+        if count > 0:
+            self._progress = time.monotonic()
         return count > 0
 
     def _refill(self) -> None:
@@ -258,8 +270,12 @@ class Exchange:
         data = wire.receive()
         if data is None:
             return False
-        if not data and self.head is None:
-            raise RequestFailed("connection-terminated")
+        if self.head is None:
+            self._before_head += len(data)
+            if not data:
+                raise RequestFailed("connection-terminated")
+            if self._before_head > _MOST_BEFORE_HEAD:
+                raise RequestFailed({"HTTP-response-header-section-size": None})
         self._protocol.receive_data(data)
         changed = False
         while not self.ended:
@@ -275,14 +291,16 @@ class Exchange:
         match event:
             case h11.Response():
                 self.head = Head(event.status_code, _pairs(event.headers))
-            case h11.Data() if self._keep:
+            case h11.Data():
                 with self._lock:
-                    self._pieces.append(bytes(event.data))
-                    self._size += len(event.data)
+                    if self._keep:
+                        self._pieces.append(bytes(event.data))
+                        self._size += len(event.data)
             case h11.EndOfMessage():
                 self.trailers = _pairs(event.headers)
-            case _:  # an interim response, or what nobody wants
+            case _:  # an interim response, which is no progress: a server may send them for ever
                 return False
+        self._progress = time.monotonic()
         return True
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from durable_dsl.engine.clock import LONGEST_WAIT
 from durable_dsl.engine.http_client_errors import RequestFailed
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _addresses(host: str, port: int, deadline: float) -> list[Any]:
 
     threading.Thread(target=look_up, name=f"durable-dsl look-up {host}", daemon=True).start()
     try:
-        answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+        answer = answers.get(timeout=min(max(0.0, deadline - time.monotonic()), LONGEST_WAIT))
     except queue.Empty:
         raise RequestFailed("DNS-timeout") from None
     if isinstance(answer, OSError):
@@ -209,7 +210,12 @@ def _wait(connection: socket.socket, interest: int, waker: Waker, seconds: float
     poller.register(waker, select.POLLIN)
     if interest:
         poller.register(connection, interest)
-    ready = poller.poll(None if seconds is None else max(0.0, seconds) * 1000)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        ready = poller.poll(None if left is None else min(left, LONGEST_WAIT) * 1000)
+        if ready or (left is not None and left <= LONGEST_WAIT):
+            break
     if any(number == waker.fileno() for number, _ in ready):
         waker.settle()
     return bool(ready)

@@ -33,7 +33,7 @@ class Invocation:
 
     def wait(self, timeout: float | None = None) -> Any:
         """The result; raises InvocationError where it failed, TimeoutError after `timeout` seconds."""
-        if not self.done and not self._event().wait(timeout):
+        if not self.done and not self._event().wait(None if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             raise TimeoutError(f"the invocation of {self.export.name} has not finished after {timeout} s")
         if self._error is not None:
             raise self._error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import socket
 import ssl
 import threading
@@ -124,6 +126,49 @@ def test_timeouts_of_each_phase(engine, server):
     assert "ConnectionReadTimeout" == timed(engine, server.url, "/slow/1", {"first_byte": 50})
     assert "ConnectionReadTimeout" == timed(engine, server.url, "/dripping/1", {"between_bytes": 50})
     assert "(200, b'slow')" == timed(engine, server.url, "/slow/0.1", {"first_byte": 5000, "between_bytes": 50})
+
+
+def _until_gone(connection, pieces):
+    """Send the pieces, one each 10 ms, until the client is gone."""
+    with contextlib.suppress(OSError):
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.01)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\ndrop\r\n"
+
+
+@pytest.mark.parametrize(
+    ("phase", "pieces"),
+    [
+        ("first_byte", itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n")),
+        ("first_byte", itertools.repeat(b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n")),
+        ("first_byte", itertools.chain([HEAD], itertools.repeat(b"x"))),
+        ("between_bytes", itertools.chain([CHUNKED], itertools.repeat(b"0"))),
+        ("between_bytes", itertools.chain([CHUNKED, b"0\r\n"], itertools.repeat(b"x"))),
+    ],
+    ids=["continue", "hints", "header", "chunk", "trailer"],
+)
+def test_a_server_that_is_busy_with_nothing(engine, phase, pieces):
+    """What brings the response no further is no answer, however much of it comes."""
+    with listening(lambda connection: _until_gone(connection, pieces)) as authority:
+        assert "ConnectionReadTimeout" == timed(engine, f"http://{authority}", "/", {phase: 300})
+
+
+def test_what_comes_before_a_response_is_bounded(engine):
+    """A server that sends nothing but interim responses, as fast as it can."""
+
+    def flood(connection):
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+
+    with listening(flood) as authority:
+        result, _ = failing(engine, f"http://{authority}", 'fetch("get", URL)')
+
+    assert result.startswith("('HttpResponseHeaderSectionSize'")
 
 
 def test_connecting_ends_with_the_greeting(engine):

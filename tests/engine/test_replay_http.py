@@ -387,3 +387,38 @@ def test_another_request_than_the_recorded_one_is_a_divergence(tmp_path, server)
 
     assert "Divergence" == raised.value.type
     assert 1 == server.requests["GET /echo"]
+
+
+BESIDE = """
+future = send("get", URL + "/slow/{seconds}")
+limit = monotonic_clock.subscribe_duration(500_000_000)
+at("at the gate")
+head = future.get()
+result = head, poll.poll([future.subscribe(), limit])
+"""
+
+
+def test_a_request_that_is_sent_again_keeps_nobody_waiting(tmp_path, server):
+    """The guest's time-out comes when its time has come, and not when the response does."""
+    text = BESIDE.format(seconds=4)
+    killed_at_the_gate(tmp_path, server, text)
+
+    assert "(None, [1])" == again(tmp_path, server, text)["result"]
+    assert 2 == server.requests["GET /slow/4"]
+
+
+TOLD = """
+future = send("get", URL + "/slow/0.5")
+future.subscribe().block()
+host.generate_idempotency_key()
+at("at the gate")
+result = future.get().value.value.status()
+"""
+
+
+def test_who_was_told_that_a_response_is_there_gets_it(tmp_path, server):
+    """It is a new one by then, and it takes its time; a guest that waited need not do so again."""
+    killed_at_the_gate(tmp_path, server, TOLD)
+
+    assert "200" == again(tmp_path, server, TOLD)["result"]
+    assert 2 == server.requests["GET /slow/0.5"]

@@ -11,6 +11,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from durable_dsl.engine.clock import LAST
 from durable_dsl.engine.durability import READ_LOCAL, durable
 from durable_dsl.engine.interfaces.clocks import datetime_of
 from durable_dsl.engine.interfaces.files import type_of
@@ -38,7 +39,7 @@ def times_to_set(host: Host, of: Descriptor, found: os.stat_result, access: Any,
         if wanted == "now":
             return _clock(host) if of.mount is not None else _now(host)
         moment = wanted["timestamp"]
-        return int(moment["seconds"]) * _SECOND + int(moment["nanoseconds"])
+        return min(int(moment["seconds"]) * _SECOND + int(moment["nanoseconds"]), LAST)
 
     return chosen(access, found.st_atime_ns), chosen(modification, found.st_mtime_ns)
 

@@ -65,7 +65,7 @@ class IncomingResponse:
 def _head(host: Host, future: FutureResponse) -> Any:
     sending = future.sending
     sending.asked_for()
-    if sending.repeated:
+    if sending.repeated and sending.told_ready:  # before it was sent again; many guests take nothing else then
         future.arrival().wait(host)
     exchange = future.exchange = sending.exchange
     if exchange is not None and exchange.head is not None:

@@ -29,6 +29,8 @@ class Sending:
         self.batch = batch
         self.summary = summary
         self.exchange: Exchange | None = None
+        #: The guest has been told that there is an answer, or an end.
+        self.told_ready = False
         #: It was not allowed, and not sent.
         self.refused = False
         self._host = host
@@ -42,7 +44,7 @@ class Sending:
 
     @property
     def repeated(self) -> bool:
-        """Whether it is sent for a second time: the guest may have been told that there is an answer."""
+        """Whether it is sent for a second time."""
         return self.batch.standing == "repeat"
 
     @property
@@ -97,6 +99,9 @@ class Arrival(Pollable):
         self._sending.asked_for()
         exchange = self._sending.exchange
         return exchange is None or self._arrived(exchange)
+
+    def told_ready(self) -> None:
+        self._sending.told_ready = True
 
     def wait(self, host: Host) -> None:
         """Wait here; nothing of that is recorded."""

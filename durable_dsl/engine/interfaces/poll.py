@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from durable_dsl.engine.clock import LAST
 from durable_dsl.engine.durability import READ_LOCAL, durable
 from durable_dsl.engine.host import PERSIST_NOTHING, Host
 from durable_dsl.engine.interfaces.interface import Interface
@@ -41,12 +42,15 @@ class Pollable:
     def ready(self, _host: Host) -> bool:
         return True
 
+    def told_ready(self) -> None:
+        """The guest has been told that it is ready, perhaps by a record."""
+
 
 class Timer(Pollable):
     """Ready from a time on; a pause between two looks at promises also when one of them is completed."""
 
     def __init__(self, deadline: int, looked_at: Sequence[Callable[[], bool]] = ()) -> None:
-        self.deadline = deadline
+        self.deadline = min(deadline, LAST)
         self.looked_at = looked_at
 
     def ready(self, host: Host) -> bool:
@@ -88,7 +92,13 @@ def _count(pollables: list[Pollable]) -> int:
     return len(pollables)
 
 
-durable_poll = poll.durable("poll", READ_LOCAL, "golem io::poll::poll", request=_count)(wait_for)
+def _told(_host: Host, ready: list[int], pollables: list[Pollable]) -> list[int]:
+    for index in ready:
+        pollables[index].told_ready()
+    return ready
+
+
+durable_poll = poll.durable("poll", READ_LOCAL, "golem io::poll::poll", request=_count, finish=_told)(wait_for)
 
 
 @poll.plain("[method]pollable.block")
@@ -100,7 +110,13 @@ def _ready(host: Host, pollable: Pollable) -> bool:
     return pollable.ready(host)
 
 
-poll.functions["[method]pollable.ready"] = durable(_ready, "golem io::poll::ready", READ_LOCAL)
+def _told_one(_host: Host, ready: bool, pollable: Pollable) -> bool:
+    if ready:
+        pollable.told_ready()
+    return ready
+
+
+poll.functions["[method]pollable.ready"] = durable(_ready, "golem io::poll::ready", READ_LOCAL, finish=_told_one)
 
 
 def when_ready(subscriber: Any) -> Pollable:

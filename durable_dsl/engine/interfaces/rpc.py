@@ -195,6 +195,8 @@ class FutureInvokeResult:
     def __init__(self, host: Host, asked: Asked, batch: Batch) -> None:
         self.batch = batch
         self.result: Outcome | None = None
+        #: The guest has been told that the result is there.
+        self.told_ready = False
         self._host = host
         self._asked = asked
         self._invocation = host.invoked_at
@@ -225,8 +227,8 @@ class FutureInvokeResult:
     def outcome(self) -> Outcome | str:
         """What is stored of it now."""
         call = self.call()
-        if call is not None and self.batch.standing == "repeat":
-            wait_for(self._host, [Answered(call)])  # the guest may have been told that it is ready
+        if call is not None and self.batch.standing == "repeat" and self.told_ready:
+            wait_for(self._host, [Answered(call)])  # many guests take nothing else then
         if not isinstance(self._prepared, Prepared):
             return self._prepared or PENDING
         return self._prepared.outcome(call) if call is not None and call.ready else PENDING
@@ -296,6 +298,9 @@ class _Arrived(Pollable):
     def ready(self, _host: Host) -> bool:
         call = self._future.call() if self._future.result is None else None
         return call is None or call.ready
+
+    def told_ready(self) -> None:
+        self._future.told_ready = True
 
 
 @rpc.plain("[method]future-invoke-result.subscribe")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import scheduled
+from durable_dsl.engine.clock import LAST
 from durable_dsl.engine.durability import WRITE_REMOTE, durable
 from durable_dsl.engine.interfaces.rpc import asked_of, rpc
 from durable_dsl.engine.interfaces.rpc_calls import Prepared, prepare
@@ -39,7 +40,7 @@ def _insert(
     _host: Host, connection: sqlite3.Connection, _asked: Asked, time: Datetime, prepared: Prepared | None
 ) -> int:
     assert prepared is not None
-    due = time["seconds"] * 1_000_000_000 + time["nanoseconds"]
+    due = min(time["seconds"] * 1_000_000_000 + time["nanoseconds"], LAST)
     return scheduled.insert(connection, prepared.callee.id, prepared.job(), due)
 
 

@@ -7,6 +7,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from durable_dsl.engine.clock import LAST
 from durable_dsl.engine.oplog.entries import Jump, Record, Revert
 
 _TEXTS = frozenset({"request", "response"})
@@ -14,8 +15,8 @@ _NAMES = {"key": "idempotency_key"}
 
 
 def time_text(time: int) -> str:
-    """A time in nanoseconds since 1970, in UTC."""
-    return datetime.fromtimestamp(time / 1e9, UTC).isoformat()
+    """A time in nanoseconds since 1970, in UTC; at most the last that the engine knows."""
+    return datetime.fromtimestamp(min(time, LAST) / 1e9, UTC).isoformat()
 
 
 def as_json(record: Record) -> dict[str, Any]:
