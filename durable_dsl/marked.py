@@ -124,7 +124,7 @@ class Marked(NamedFunction):
         """Keep the function that this one replaces in its module, if that is an export of another interface."""
         if isinstance(before, Marked) and any(mark.kind == "export" for mark in before.durable_marks):
             # The same line again is the same function, in a module that is loaded anew.
-            same = before.durable_marks[0] == self.durable_marks[0]
+            same = before.durable_marks[0] == self.durable_marks[0] and _line(before) == _line(self)
             earlier: Any = before.durable_shadowed
             self._self_durable_shadowed = earlier if same else before
 
@@ -184,6 +184,11 @@ def checked(word: str, function: Any) -> tuple[str, bool]:
         hint = f"put @export first, above @{word}"
         raise MarkError("DSL008", f"@{word} above @export on {name}, which hides the export from the build", hint)
     return name, inspect.iscoroutinefunction(_plain(function))
+
+
+def _line(function: Any) -> object:
+    """Where a function is defined; a mark's line may be that of a helper which marks many."""
+    return getattr(getattr(inspect.unwrap(function), "__code__", None), "co_firstlineno", None)
 
 
 def _plain(function: Any) -> Any:

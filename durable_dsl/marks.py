@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, overload
 
 from durable_dsl import policy
+from durable_dsl.collecting import Unmarked, note_export, refuse
 from durable_dsl.errors import MarkError
 from durable_dsl.exporting import ExportCall
 from durable_dsl.marked import Mark, NamedFunction, marks_of, position, with_mark
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from durable_dsl.policy import Duration, Level
 
-__all__ = ["atomic", "collecting", "commit", "export", "idempotent", "non_idempotent", "persist", "retry"]
+__all__ = ["atomic", "commit", "export", "idempotent", "non_idempotent", "persist", "retry"]
 
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]")
 C = TypeVar("C", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any] | type[Any]")
@@ -44,29 +44,6 @@ C = TypeVar("C", bound="Callable[..., Any] | classmethod[Any, Any, Any] | static
 EXPORT_ATTRIBUTE: Final = "__durable_export__"
 
 _ABSENT: Final[Any] = object()
-
-#: Where faults go while a build scans; None: a bad mark raises.
-_collected: list[MarkError] | None = None
-
-
-@contextmanager
-def collecting() -> Iterator[list[MarkError]]:
-    """While open, bad marks are noted in the list instead of raised. The build's scan is the only user."""
-    global _collected  # noqa: PLW0603  (one scan at a time, in a process of its own)
-    before, _collected = _collected, []
-    try:
-        yield _collected
-    finally:
-        _collected = before
-
-
-def refuse(fault: MarkError, depth: int = 3) -> None:
-    """Raise `fault` with the user's position, or note it while a build collects."""
-    if fault.file is None:
-        fault = MarkError(fault.code, fault.message, fault.hint, *position(depth))
-    if _collected is None:
-        raise fault from None
-    _collected.append(fault)
 
 
 class _Word(Region):
@@ -326,6 +303,7 @@ def _export(target: Any, name: str | None, raises: tuple[type[BaseException], ..
     mark = Mark("export", "export", {"name": name, "raises": raises}, *position(2))
     if isinstance(target, type):
         setattr(target, EXPORT_ATTRIBUTE, mark)
+        note_export(mark)
         return target
     try:
         _check_bearer(target, mark)
@@ -333,24 +311,12 @@ def _export(target: Any, name: str | None, raises: tuple[type[BaseException], ..
     except MarkError as fault:
         refuse(MarkError(fault.code, fault.message, fault.hint, mark.file, mark.line))
         return target
+    note_export(mark)
     # A component's wrapper says what counts as a domain error; plain Python has none.
     exported = with_mark(target, mark, None if sys.platform == "wasi" else ExportCall(raises))
     if getattr(exported, "__qualname__", "") == getattr(exported, "__name__", None):
         exported.shadow(getattr(sys.modules.get(exported.__module__), exported.__name__, None))
     return exported
-
-
-class Unmarked:
-    """Stands in for a refused mark while a build collects faults: it decorates and encloses without effect."""
-
-    def __call__(self, function: F, /) -> F:
-        return function
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
 
 def _is_function(value: object) -> bool:

@@ -44,6 +44,7 @@ MAY_IMPORT = {
         "durable_dsl.binding",
         "durable_dsl.errors",
         "durable_dsl.attempts",
+        "durable_dsl.collecting",
         "durable_dsl.marked",
         "durable_dsl.marks",
         "durable_dsl.operations",
@@ -63,6 +64,7 @@ MAY_IMPORT = {
         "durable_dsl.yields",
     ),
     "durable_codegen": (
+        "durable_dsl.collecting",
         "durable_dsl.errors",
         "durable_dsl.marked",
         "durable_dsl.marks",

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from durable_codegen.defaults import left_out
 from durable_codegen.shapes import Enumeration, FlagSet
 
 if TYPE_CHECKING:
-    from durable_codegen.plan import Plan, PlannedFunction
+    from durable_codegen.plan import Plan
 
 __all__ = ["arguments_of"]
 
@@ -22,22 +23,14 @@ def arguments_of(plan: Plan) -> dict[str, Any]:
     if plan.inferred is None:
         return {}
     defaults = {}
+    shapes = plan.inferred.shapes
     for interface, planned in plan.functions():
         prefix = "" if interface.interface.id is None else f"{interface.interface.id}#"
-        defaults[f"{prefix}{planned.function.export}"] = _defaults(planned)
-    shapes = plan.inferred.shapes
+        if planned.inferred is not None:
+            defaults[f"{prefix}{planned.function.export}"] = left_out(planned.inferred.params, shapes)
     aliases = {
         shapes.names[key]: dict(shape.aliases)
         for key, shape in shapes.table.items()
         if isinstance(shape, (Enumeration, FlagSet)) and shape.aliases
     }
     return {"defaults": {name: given for name, given in defaults.items() if given}, "aliases": aliases}
-
-
-def _defaults(planned: PlannedFunction) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for each in reversed(planned.inferred.params if planned.inferred is not None else ()):
-        if not each.default:
-            break  # arguments go by their place: only the last may be left out
-        found[each.wit] = each.default[0]
-    return found

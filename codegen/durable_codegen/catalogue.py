@@ -337,7 +337,14 @@ CATALOGUE: Mapping[str, Entry] = {
     "DSL615": Entry(
         "an export that the build does not see",
         "The build reads marks from the top of a function down to the first decorator that is not ours. Below that, "
-        "@export exports nothing: put it at the top.",
+        "@export exports nothing: put it at the top. What it gives has to be bound to a name of a module, or be a "
+        "method of an exported class.",
+    ),
+    "DSL616": Entry(
+        "a default that callers cannot rely on",
+        "A warning. Callers from outside may leave out the last arguments of an export; what those are then stands in "
+        "the component as JSON. A default that is no value of the type in the hint, or that stands before a parameter "
+        "without one, cannot be left out. field(default_factory=…) is taken for list, dict, tuple and the plain types.",
     ),
     # Transactions.
     "DSL701": Entry(

@@ -28,6 +28,7 @@ __all__ = [
     "check_constructible",
     "check_implementation",
     "check_names",
+    "functions_of",
     "mark_faults",
     "missing_fault",
     "raises_faults",
@@ -176,7 +177,7 @@ def source_faults(modules: Iterable[Module], target: Target) -> Iterator[Fault]:
 
 def mark_faults(scan: Scan, target: Target) -> Iterator[Fault]:
     """Faults and warnings of the marks on any function of the app, exported or not."""
-    for function in _functions(scan):
+    for function in functions_of(scan):
         kinds = [mark.kind for mark in function.marks]
         for mark in function.marks:
             if mark.kind == "atomic" and (hidden := _out_of_reach(mark)):
@@ -202,11 +203,13 @@ def mark_faults(scan: Scan, target: Target) -> Iterator[Fault]:
 
 def raises_faults(scan: Scan) -> Iterator[Fault]:
     """Exceptions that are said to be outcomes where WIT says what the outcomes are."""
-    seen: set[tuple[str, int]] = set()
-    for function in _functions(scan):
+    seen: set[tuple[str, int, int, str]] = set()
+    for function in functions_of(scan):
         for mark in function.marks:
-            if mark.kind == "export" and mark.arguments["raises"] and (mark.file, mark.line) not in seen:
-                seen.add((mark.file, mark.line))
+            # Methods have no number of their own, and several classes may have one of them.
+            key = (mark.file, mark.line, function.id, "" if function.id >= 0 else function.name)
+            if mark.kind == "export" and mark.arguments["raises"] and key not in seen:
+                seen.add(key)
                 yield Fault(
                     "DSL610",
                     f"raises= on {function.name}, and the world is WIT: what is an outcome stands there",
@@ -216,7 +219,8 @@ def raises_faults(scan: Scan) -> Iterator[Fault]:
                 )
 
 
-def _functions(scan: Scan) -> Iterator[AppFunction]:
+def functions_of(scan: Scan) -> Iterator[AppFunction]:
+    """The functions and methods of the app, also those that are no exports."""
     for module in scan.modules.values():
         yield from module.functions.values()
         for owner in module.classes.values():

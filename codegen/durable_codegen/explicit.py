@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from durable_codegen.scan import Function as AppFunction
     from durable_codegen.world import Function, Interface, World
 
-__all__ = ["Claims", "Explicit", "explicit_in", "full_name", "same_name", "shared_fault"]
+__all__ = ["Claims", "Explicit", "explicit_in", "full_name", "same_name", "shared_fault", "unseen_exports"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,13 @@ class Explicit:
     mark: MarkRecord
     function: AppFunction | None
     class_: Class | None
+
+    @property
+    def id(self) -> int:
+        """The same for the same function or class."""
+        found = self.function or self.class_
+        assert found is not None
+        return found.id
 
 
 class Claims:
@@ -49,7 +56,7 @@ class Claims:
         self._world = world
         self._world_classes = world_classes
         self._faults = faults
-        self._used: set[tuple[str, int]] = set()
+        self._used: set[int] = set()
         self._functions: dict[tuple[str | None, str], Explicit] = {}
         self._classes: dict[tuple[str | None, str], Explicit] = {}
         # The app's own module first: what it names is found there rather than where it is defined.
@@ -70,20 +77,24 @@ class Claims:
         """Whether anything claims a function."""
         return (interface.id, function.export) in self._functions
 
-    def use(self, marks: list[MarkRecord]) -> None:
-        """Note that marks were good for something."""
-        self._used.update(_key(mark) for mark in marks)
+    def use(self, function: AppFunction) -> None:
+        """Note that a function was found by its name, so that a mark on it was good for something."""
+        self._used.add(function.id)
 
     def _take(self, found: Explicit | None) -> Explicit | None:
         if found is not None:
-            self.use([found.mark])
+            self._used.add(found.id)
         return found
+
+    def found_by_name(self) -> frozenset[int]:
+        """What `use` was told of."""
+        return frozenset(self._used)
 
     def leftover(self) -> Iterator[Fault]:
         """Marks of `@export` that no export of the world answers to."""
         known = [name for interface in self._world.exports for name in _spellings(interface)]
         for each in self._explicit:
-            if _key(each.mark) in self._used:
+            if each.id in self._used:
                 continue
             wanted = str(each.mark.arguments["name"] or each.name)
             close = get_close_matches(wanted, known, 1, 0.5)
@@ -106,7 +117,7 @@ class Claims:
             key = (interface.id, function.export)
             before = self._functions.setdefault(key, each)
             if before is not each:
-                self._used.add(_key(each.mark))
+                self._used.add(each.id)
                 self._faults.append(
                     Fault(
                         "DSL205",
@@ -147,7 +158,7 @@ class Claims:
     ) -> list[tuple[Interface, Function]]:
         for each in self._explicit:
             if pairs and each.name == python and each.mark.arguments["name"] is None:
-                self._used.add(_key(each.mark))
+                self._used.add(each.id)
                 self._faults.append(shared_fault(pairs, python, each.mark.file, each.mark.line))
         return []
 
@@ -167,18 +178,37 @@ class Claims:
 
 def explicit_in(modules: list[ScannedModule]) -> Iterator[Explicit]:
     """Everything that bears `@export`, once each, by modules in their order."""
-    seen: set[tuple[str, int]] = set()
+    seen: set[int] = set()
     for module in modules:
         for name, last in module.functions.items():
             for function in _definitions(last):
                 for mark in function.marks:
-                    if mark.kind == "export" and _key(mark) not in seen:
-                        seen.add(_key(mark))
+                    if mark.kind == "export" and function.id not in seen:
+                        seen.add(function.id)
                         yield Explicit(module, name, mark, function, None)
         for name, found in module.classes.items():
-            if found.export is not None and _key(found.export) not in seen:
-                seen.add(_key(found.export))
+            if found.export is not None and found.id not in seen:
+                seen.add(found.id)
                 yield Explicit(module, name, found.export, None, found)
+
+
+def unseen_exports(scan: Scan, found: frozenset[int] = frozenset()) -> Iterator[Fault]:
+    """Marks of `@export` that would go without a word: below decorators of others, or on what no name stands for.
+
+    `found` are functions that are exports all the same.
+    """
+    for module in scan.modules.values():
+        for name, function in module.functions.items():
+            if function.hidden is not None and function.id not in found:
+                message = f"@export on {name} stands below a decorator of others, where the build does not see it"
+                yield Fault("DSL615", message, function.hidden.file, function.hidden.line, "put @export at the top")
+    for mark in scan.unmet:
+        message = "@export on something that no name of a module stands for"
+        hint = (
+            "bind what @export gives to a name at the top of a module, as in place = export(place); a property, or a "
+            "function in a function, is no export"
+        )
+        yield Fault("DSL615", message, mark.file, mark.line, hint)
 
 
 def _definitions(last: AppFunction) -> list[AppFunction]:
@@ -200,10 +230,6 @@ def shared_fault(pairs: list[tuple[Interface, Function]], name: str, file: str |
         line,
         hint=f'say which: @export("{example}"), or @export("{example}#{pairs[0][1].name}") under another name',
     )
-
-
-def _key(mark: MarkRecord) -> tuple[str, int]:
-    return mark.file, mark.line
 
 
 def full_name(interface: Interface, function: str) -> str:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from durable_codegen.explicit import explicit_in
-from durable_codegen.faults import Fault
+from durable_codegen.defaults import default_faults
+from durable_codegen.explicit import explicit_in, unseen_exports
+from durable_codegen.faults import Fault, errors_in
 from durable_codegen.hints import HintReader
 from durable_codegen.names import kebab
 from durable_codegen.places import Place, Places
@@ -45,6 +46,7 @@ class InferredParam:
     type: Type
     keyword: bool
     default: tuple[Any, ...] = ()
+    has_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,9 @@ def infer(name: str, app: str, scan: Scan, sources: Mapping[str, Module], faults
         hint = "put @export on the functions that are called from outside, or write the world into wit/"
         faults.append(Fault("DSL605", "there is no WIT, and nothing bears @export", shown, None, hint))
     faults += _same_names(functions)
-    faults += _unseen(scan, found)
-    return None if len(faults) > before else Inferred(name, tuple(functions), reader.shapes)
+    faults += unseen_exports(scan)
+    faults += _methods_alone(scan, found)
+    return None if errors_in(faults[before:]) else Inferred(name, tuple(functions), reader.shapes)
 
 
 class _World:
@@ -126,10 +129,13 @@ class _World:
         mark = explicit.mark
         file, line = self._places.class_(owner.module, owner.qualname)
         file, line = file or mark.file, line or mark.line
-        if owner.abstract or "typing.Generic" in owner.bases:
-            what = f"the abstract method {owner.abstract[0]}" if owner.abstract else "type variables"
-            message = f"{owner.name} has {what}: no object can be made of it from outside"
-            self._faults.append(Fault("DSL609", message, file, line, "put @export on the class that is complete"))
+        if owner.abstract or owner.variables or owner.stands_for:
+            what = f"has the abstract method {owner.abstract[0]}" if owner.abstract else f"is {owner.stands_for}"
+            what = f"has the type variable {owner.variables[0]}" if owner.variables else what
+            message = f"{owner.name} {what}: no object can be made of it from outside"
+            hint = "put @export on the class that is complete"
+            hint = "mark the class that objects are made of, and leave this one to hints" if owner.stands_for else hint
+            self._faults.append(Fault("DSL609", message, file, line, hint))
             return
         if mark.arguments["raises"]:
             message, hint = f"raises= on the class {owner.name}", "put @export(raises=…) on the methods that raise it"
@@ -169,8 +175,10 @@ class _World:
             self._faults.append(
                 Fault("DSL207", f"{shown} is a generator; an export returns its result", file, line, hint)
             )
+        placed = [(each, file, self._places.parameter(file, first, each.python)) for each in params]
+        self._faults += default_faults(placed, shown, self._reader.shapes)
         wit = self._name(explicit.mark if owner is None else mark, name, shown, kind, file, line)
-        if len(self._faults) == before and wit is not None:
+        if not errors_in(self._faults[before:]) and wit is not None:
             docs = str(hints.get("doc", "")) if function.file else ""
             yield InferredFunction(
                 *(wit, name, kind, owner, tuple(params), result, errors, error, docs), explicit, function, file, line
@@ -204,7 +212,8 @@ class _World:
             seen[wit] = each.name
             kind = self._reader.of(hints.get(each.name, {"is": "missing", "text": ""}), place)
             if kind is not None:
-                yield InferredParam(each.name, wit, kind, each.kind == "KEYWORD_ONLY", each.default)
+                keyword = each.kind == "KEYWORD_ONLY"
+                yield InferredParam(each.name, wit, kind, keyword, each.default, each.has_default)
 
     def _result(self, hint: Mapping[str, Any], place: Place) -> Type | None:
         if hint["is"] == "none":
@@ -285,14 +294,8 @@ def _same_names(functions: Iterable[InferredFunction]) -> list[Fault]:
     return found
 
 
-def _unseen(scan: Scan, found: Iterable[Explicit]) -> Iterator[Fault]:
-    """Marks of `@export` below decorators of others, or on methods of classes that are not exported themselves."""
-    for module in scan.modules.values():
-        for name, function in module.functions.items():
-            if function.hidden is not None:
-                message = f"@export on {name} stands below a decorator of others, where the build does not see it"
-                hidden = function.hidden
-                yield Fault("DSL615", message, hidden.file, hidden.line, "put @export at the top")
+def _methods_alone(scan: Scan, found: Iterable[Explicit]) -> Iterator[Fault]:
+    """Marks of `@export` on methods that are no exports: of classes that are not exported, or with private names."""
     exported = {each.class_.type for each in found if each.class_ is not None}
     # Those that an exported class inherits are exports with it.
     inherited = {
@@ -313,3 +316,6 @@ def _unseen(scan: Scan, found: Iterable[Explicit]) -> Iterator[Fault]:
                 ):
                     message = f"@export on {owner.name}.{name}, a method of a class that is not exported"
                     yield Fault("DSL609", message, export.file, export.line, f"put @export on the class {owner.name}")
+                elif export is not None and name.startswith("_") and name != "__init__" and owner.type in exported:
+                    message = f"@export on {owner.name}.{name}: a method whose name begins with _ is not exported"
+                    yield Fault("DSL609", message, export.file, export.line, "rename it, or leave @export out")

@@ -58,6 +58,10 @@ class InferredMatcher:
         found = next(each for each in self._inferred.resources().values() if each.class_ is owner)
         return found.mark.file, found.mark.line
 
+    def found_by_name(self) -> frozenset[int]:
+        """None: a name alone exports nothing here."""
+        return frozenset()
+
     def leftover_exports(self) -> Iterator[Fault]:
         """Every mark has become an export."""
         return iter(())
@@ -69,7 +73,10 @@ def _implementation(found: InferredFunction) -> Implementation:
         return Implementation(
             explicit.module.name, None, found.python, "function", found.scanned, found.file, found.line, layout=True
         )
-    overridden = found.scanned is not None and found.scanned.is_overridden and found.kind != "constructor"
+    overridden = found.scanned is not None and found.scanned.is_overridden
+    if found.kind == "constructor":
+        # Whatever makes the objects is called through the class, and calls what bears the marks.
+        overridden = explicit.class_.maker != "__init__"
     return Implementation(
         explicit.module.name,
         explicit.class_.name,

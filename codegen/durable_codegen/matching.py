@@ -105,6 +105,10 @@ class Matcher:
                 return found
         return None
 
+    def found_by_name(self) -> frozenset[int]:
+        """The functions that are exports without a mark that the build sees."""
+        return self._claims.found_by_name()
+
     def leftover_exports(self) -> Iterator[Fault]:
         """Marks of `@export` that no export of the world answers to."""
         return self._claims.leftover()
@@ -116,7 +120,10 @@ class Matcher:
             file, line = self.place_of_class(owner)
             if init is not None and init.line is not None:
                 file, line = init.file, self._line(init.file, init.line)
-            return Implementation(owner.owner, owner.name, "__init__", "resource", init, file, line, layout=True)
+            at_run_time = owner.maker != "__init__"
+            return Implementation(
+                owner.owner, owner.name, "__init__", "resource", init, file, line, at_run_time, layout=True
+            )
         method = owner.methods.get(name)
         if method is None or self._is_stub(method.defined):
             return None
@@ -174,7 +181,7 @@ class Matcher:
             and self._snapshots.function(each) is None
             and (each is interface or not self._has_method(each, name))
         ]
-        self._claims.use(marks)
+        self._claims.use(found)
         if len(rivals) > 1:
             return shared_fault(rivals, name, found.file, self._line(found.file, found.line))
         return self._of_function(self._app, name, found)

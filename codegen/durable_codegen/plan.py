@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Literal
 from durable_codegen.checks import (
     check_constructible,
     check_implementation,
+    functions_of,
     mark_faults,
     missing_fault,
     raises_faults,
     source_faults,
 )
+from durable_codegen.explicit import unseen_exports
 from durable_codegen.faults import BuildFailed, Fault, errors_in
 from durable_codegen.inferred_matching import InferredMatcher
 from durable_codegen.matching import Implementation, Matcher
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from durable_codegen.infer import Inferred, InferredFunction
     from durable_codegen.modules import Module
     from durable_codegen.scan import Class, MarkRecord, Scan
+    from durable_codegen.scan import Function as AppFunction
     from durable_codegen.stubs import ClassStub, MethodStub, Stubs
     from durable_codegen.targets import Target
     from durable_codegen.world import Function, Interface, World
@@ -119,11 +122,12 @@ def make_plan(
     faults += mark_faults(scan, target)
     if inferred is None:
         faults += raises_faults(scan)
+        faults += unseen_exports(scan, planner.matcher.found_by_name())
     faults += promise_faults(sources.values(), world.golem_api or target.version, target)
     if errors_in(faults):
         raise BuildFailed(faults)
     plan = Plan(world, target, module, interfaces, False, tuple(faults), inferred)
-    return replace(plan, retries_at_run_time=_retries(plan, sources), faults=(*faults, *_notes(plan)))
+    return replace(plan, retries_at_run_time=_retries(plan, scan, sources), faults=(*faults, *_notes(plan)))
 
 
 class _Planner:
@@ -223,15 +227,33 @@ class _Planner:
         return PlannedFunction(function, method, found, compiled, calling, found.file, found.line, inferred)
 
 
-def _retries(plan: Plan, sources: Mapping[str, Module]) -> bool:
-    """Whether `retry` is used anywhere but in the marks that are compiled; what cannot be told counts."""
-    compiled = {
-        (mark.file, mark.line) for _, function in plan.functions() for mark in function.regions if mark.kind == "retry"
+def _retries(plan: Plan, scan: Scan, sources: Mapping[str, Module]) -> bool:
+    """Whether `retry` is used anywhere but in the marks that are compiled; what cannot be told counts.
+
+    One line may mark many functions, exports and others, and in a helper it may do so at any time.
+    """
+    exports = {
+        _identity(each.implementation.function)
+        for _, each in plan.functions()
+        if each.implementation.function is not None and each.regions
     }
+    marked = [
+        (mark.file, mark.line, _identity(function) in exports)
+        for function in functions_of(scan)
+        for mark in function.marks
+        if mark.kind == "retry"
+    ]
+    compiled = {(file, line) for file, line, _ in marked} - {(file, line) for file, line, found in marked if not found}
+    compiled -= {(source.file, line) for source in sources.values() for line in Usage(source).late_lines()}
     usages = [(source, Usage(source)) for source in sources.values()]
     if any("retry" in usage.words() and (source.root.kind != "app" or usage.is_vague) for source, usage in usages):
         return True
     return any((source.file, line) not in compiled for source, usage in usages for line in usage.places("retry"))
+
+
+def _identity(function: AppFunction) -> tuple[str, object]:
+    """The same for the same function; a method is that of each class that inherits it."""
+    return (function.name, function.id) if function.id >= 0 else (function.name, function.defined)
 
 
 def _notes(plan: Plan) -> Iterable[Fault]:

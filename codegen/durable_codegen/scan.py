@@ -79,8 +79,10 @@ class Function:
     depth: int = 0
     #: The type hints of an export, where the scan was to describe them; see `scan_hints`.
     hints: Mapping[str, Any] | None = None
-    #: A mark of `@export` below a decorator that isn't ours; looked for together with the hints.
+    #: A mark of `@export` below a decorator that isn't ours.
     hidden: MarkRecord | None = None
+    #: The same for the same object, by whatever names; of functions in modules only.
+    id: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,14 @@ class Class:
     methods: Mapping[str, Function]
     #: The key of an exported class in `Scan.types`.
     type: str | None = None
+    #: As of a function.
+    id: int = -1
+    #: The type variables that stand for nothing yet.
+    variables: tuple[str, ...] = ()
+    #: What makes objects: `__init__`, which is also where the others are described, `__new__` or `__call__`.
+    maker: str = "__init__"
+    #: Why no objects can be made of it from outside, though nothing is missing: it is "an Enum", "a Protocol" …
+    stands_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +131,8 @@ class Scan:
     output: str
     #: The classes that type hints speak of, by key.
     types: Mapping[str, Any] = field(default_factory=dict)
+    #: Marks of `@export` in the app's modules on things that no module or class of it holds.
+    unmet: tuple[MarkRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +192,7 @@ def scan(
             return Scan({}, faults, output)
         raise BuildFailed([*faults, _failed(failure, str(app), shown)])
     modules = {name: reader.module(name, each) for name, each in report["modules"].items()}
-    return Scan(modules, faults, output, report["types"])
+    return Scan(modules, faults, output, report["types"], tuple(map(reader.mark, report["unmet"])))
 
 
 def _run(request: Mapping[str, Any], timeout: float) -> tuple[dict[str, Any] | None, str, int | None]:
@@ -306,11 +318,15 @@ class _Reader:
             qualname=given["qualname"],
             bases=tuple(given["bases"]),
             abstract=tuple(given["abstract"]),
-            export=self._mark(given["export"]) if given["export"] else None,
+            export=self.mark(given["export"]) if given["export"] else None,
             line=given["line"],
             init=_parameters(given["init"]),
             methods={each: self._function(each, owner, found) for each, found in given["methods"].items()},
             type=given.get("type"),
+            id=given["id"],
+            variables=tuple(given["variables"]),
+            maker=given["maker"],
+            stands_for=_stands_for(given),
         )
 
     def _function(self, name: str, owner: str, given: Mapping[str, Any], depth: int = 0) -> Function:
@@ -319,7 +335,7 @@ class _Reader:
             name=name,
             owner=owner,
             parameters=_parameters(given["parameters"]),
-            marks=tuple(self._mark(mark) for mark in given["marks"]),
+            marks=tuple(self.mark(mark) for mark in given["marks"]),
             is_async=given["async"],
             may_be_async=given["async_inside"],
             is_generator=given["generator"],
@@ -331,11 +347,23 @@ class _Reader:
             shadowed=self._function(name, owner, before, depth + 1) if before else None,
             depth=depth,
             hints=given.get("hints"),
-            hidden=self._mark(given["hidden"]) if given.get("hidden") else None,
+            hidden=self.mark(given["hidden"]) if given.get("hidden") else None,
+            id=given.get("id", -1),
         )
 
-    def _mark(self, given: Mapping[str, Any]) -> MarkRecord:
+    def mark(self, given: Mapping[str, Any]) -> MarkRecord:
         return MarkRecord(given["kind"], given["word"], given["arguments"], self._shown(given["file"]), given["line"])
+
+
+def _stands_for(given: Mapping[str, Any]) -> str | None:
+    """What a class is for, if not for making objects of it with arguments."""
+    if given["protocol"]:
+        return "a Protocol"
+    if "enum.Enum" in given["bases"]:
+        return "an Enum"
+    if given["contradicts"]:
+        return "made by a __new__ and an __init__ that want different arguments"
+    return "a TypedDict" if given["metaclass"].endswith("._TypedDictMeta") else None
 
 
 def _parameters(given: Sequence[Mapping[str, Any]] | None) -> tuple[Parameter, ...] | None:

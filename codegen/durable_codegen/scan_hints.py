@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import inspect
 import sys
 import types
 import typing
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from durable_dsl.marked import below_marks, marks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PLAIN = {int: "int", float: "float", bool: "bool", str: "str", bytes: "bytes", type(None): "none"}
 _WIDTHS = {"u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "f32", "f64", "char"}
@@ -30,27 +36,37 @@ class Hints:
         self.classes: dict[str, dict[str, Any]] = {}
         self._unions: dict[frozenset[Any], str] | None = None
 
-    def of_function(self, function: Any) -> dict[str, Any]:
-        """The hints of the parameters by name, and of the result."""
+    def of_function(self, function: Any, known: dict[Any, Any] | None = None, home: str = "") -> dict[str, Any]:
+        """The hints of the parameters by name, and of the result; `known` as in `of`.
+
+        `home` is the module in which the hints of a function stand that is written by no one, as of a NamedTuple.
+        """
         innermost = inspect.unwrap(getattr(function, "__func__", function))
+        while isinstance(innermost, functools.partial):
+            innermost = inspect.unwrap(innermost.func)
         scope = getattr(innermost, "__globals__", {})
+        written = scope.get("__name__") in sys.modules
+        if not written and home in sys.modules:
+            scope = vars(sys.modules[home])
         try:
             signature = _signature(function)
         except (TypeError, ValueError):  # Python cannot tell; the parameters are unknown to the scan too
             signature = inspect.Signature()
         return {
             "parameters": {
-                name: self._of_annotation(each.annotation, scope) for name, each in signature.parameters.items()
+                name: self._of_annotation(each.annotation, scope, known) for name, each in signature.parameters.items()
             },
-            "returns": self._of_annotation(signature.return_annotation, scope),
-            "doc": inspect.cleandoc(getattr(innermost, "__doc__", None) or ""),
+            "returns": self._of_annotation(signature.return_annotation, scope, known),
+            "doc": inspect.cleandoc((written and getattr(innermost, "__doc__", None)) or ""),
         }
 
     def of_class(self, value: type) -> str:
         """Describe a class for its own sake; its key comes back."""
         return self._class(value)
 
-    def _of_annotation(self, annotation: Any, scope: dict[str, Any]) -> dict[str, Any]:
+    def _of_annotation(
+        self, annotation: Any, scope: dict[str, Any], known: dict[Any, Any] | None = None
+    ) -> dict[str, Any]:
         if annotation is inspect.Parameter.empty:
             return {"is": "missing", "text": ""}
         if annotation is None:
@@ -60,7 +76,7 @@ class Hints:
             evaluated = typing.get_type_hints(holder, globalns=scope, localns={}, include_extras=True)["it"]
         except Exception as error:  # noqa: BLE001 - whatever a hint raises is the hint's fault
             return _unresolved(annotation, error)
-        return self.of(evaluated)
+        return self.of(evaluated, known)
 
     def of(self, hint: Any, known: dict[Any, Any] | None = None, within: tuple[Any, ...] = ()) -> dict[str, Any]:
         """A hint that is evaluated; `known` are type variables that stand for something here."""
@@ -83,6 +99,8 @@ class Hints:
             return {"is": "self"}
         if isinstance(hint, typing.NewType):
             return self._of(hint.__supertype__, known, within)
+        if isinstance(hint, dataclasses.InitVar):
+            return self._of(hint.type, known, within)
         if hasattr(hint, "__value__") and hasattr(hint, "__type_params__"):
             if any(hint is each for each in within):
                 return {"is": "recursive"}
@@ -183,6 +201,48 @@ class Hints:
                         if isinstance(value, (types.UnionType, type(typing.Optional[int]))):  # noqa: UP045 - its class
                             self._unions.setdefault(_set_of(typing.get_args(value)), name)
         return self._unions.get(_set_of(arguments))
+
+
+class ExportHints:
+    """Adds the hints of everything that bears `@export` to what is known of the app's modules."""
+
+    def __init__(self, app: str, maker_of: Callable[[type], str], making: Callable[[type, str], Any]) -> None:
+        self._hints = Hints(app)
+        self._maker_of, self._making = maker_of, making
+
+    def add_to(self, modules: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Go through modules as `Members` describes them; the classes that the hints speak of come back."""
+        for name, found in modules.items():
+            for each, described in found["functions"].items():
+                self._function(getattr(sys.modules[name], each), described)
+            for each, described in found["classes"].items():
+                if described["export"] is not None:
+                    self._class(getattr(sys.modules[name], each), described)
+        return self._hints.classes
+
+    def _function(self, function: Any, described: dict[str, Any]) -> None:
+        if any(mark["kind"] == "export" for mark in described["marks"]):
+            described["hints"] = self._hints.of_function(below_marks(function))
+            self._errors(function)
+        if described["shadowed"] is not None:
+            self._function(function.durable_shadowed, described["shadowed"])
+
+    def _class(self, value: type, described: dict[str, Any]) -> None:
+        described["type"] = self._hints.of_class(value)
+        known = _inherited(value)
+        for name, method in described["methods"].items():
+            if method["defined"].partition(".")[0] != "builtins" and not (name.startswith("_") and name != "__init__"):
+                function = getattr(value, name)
+                made = self._making(value, self._maker_of(value)) if name == "__init__" else function
+                method["hints"] = self._hints.of_function(below_marks(made), known, value.__module__)
+                self._errors(function)
+
+    def _errors(self, function: Any) -> None:
+        for mark in marks_of(function):
+            if mark.kind == "export":
+                raises: Any = mark.arguments["raises"]
+                for kind in raises:
+                    self._hints.of_class(kind)
 
 
 def _set_of(arguments: tuple[Any, ...]) -> frozenset[Any]:

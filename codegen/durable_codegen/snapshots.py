@@ -111,18 +111,18 @@ def _is(interface: Interface, part: str) -> bool:
 
 
 def _find(scan: Scan) -> Iterable[tuple[str, Marked]]:
-    seen: set[tuple[str, int]] = set()
+    seen: set[int] = set()
     for module in scan.modules.values():
         for name, function in module.functions.items():
             for mark in function.marks:
-                if mark.kind == SNAPSHOT and (mark.file, mark.line) not in seen:
-                    seen.add((mark.file, mark.line))
+                if mark.kind == SNAPSHOT and function.id not in seen:
+                    seen.add(function.id)
                     yield str(mark.arguments["part"]), Marked(module, name, function, mark)
 
 
 def _on_methods(scan: Scan) -> Iterable[Fault]:
-    marks: Mapping[tuple[str, int], tuple[str, MarkRecord]] = {
-        (mark.file, mark.line): (name, mark)
+    marks: Mapping[tuple[str, int, str], tuple[str, MarkRecord]] = {
+        (mark.file, mark.line, name): (name, mark)
         for module in scan.modules.values()
         for owner in module.classes.values()
         for name, method in owner.methods.items()

@@ -179,6 +179,16 @@ class Usage:
             elif isinstance(node, ast.Attribute) and node.attr == word:
                 yield node.lineno
 
+    def late_lines(self) -> frozenset[int]:
+        """The lines of the bodies of functions: what stands there runs when it is called."""
+        lines: set[int] = set()
+        for node in ast.walk(self._tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                lines.update(range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1))
+            elif isinstance(node, ast.Lambda):
+                lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+        return frozenset(lines)
+
     def _assigned(self) -> list[tuple[str, str]]:
         """Names that are bound to a region by a plain assignment: `once = retry(max_attempts=1)`."""
         found = []

@@ -253,7 +253,7 @@ def test_classes_are_resources(tmp_path):
 
 
 def test_what_callers_may_leave_out_or_write_otherwise(tmp_path):
-    """The defaults of the last parameters, where they are plain, and the other names of members; for the engine."""
+    """The defaults of the last parameters, and the other names of members; for the engine."""
     app = """
     class Colour(Enum):
         RED = 1
@@ -283,7 +283,7 @@ def test_what_callers_may_leave_out_or_write_otherwise(tmp_path):
     assert {
         "defaults": {
             "app:app/api#paint": {"colour": "RED", "times": 3, "by": None},
-            "app:app/api#some": {"third": 2.5, "fourth": 1},
+            "app:app/api#some": {"first": 1, "second": {"width": 1}, "third": 2.5, "fourth": 1},
             "app:app/api#[constructor]desk": {"name": "desk"},
         },
         "aliases": {"colour": {"dark-red": "red"}},

@@ -22,8 +22,9 @@ from durable_dsl import (
     persist,
     retry,
 )
+from durable_dsl.collecting import collecting
 from durable_dsl.marked import below_marks, marks_of
-from durable_dsl.marks import EXPORT_ATTRIBUTE, collecting
+from durable_dsl.marks import EXPORT_ATTRIBUTE
 from durable_dsl.testing import trace
 
 WORDS = [atomic, atomic(), atomic(commit_on=OSError), persist, persist("smart"), non_idempotent, idempotent(), commit]
@@ -289,11 +290,11 @@ def test_bad_marks_raise_and_are_collected_while_a_build_scans(code, make):
     """Outside a scan a bad mark raises with the user's file; in a scan it is noted and the function comes back."""
     with pytest.raises(MarkError) as caught:
         make()
-    with collecting() as faults:
+    with collecting() as collected:
         result = make()
 
     assert (code, __file__) == (caught.value.code, caught.value.file)
-    assert [code] == [fault.code for fault in faults]
+    assert [code] == [fault.code for fault in collected.faults]
     assert callable(result)
 
 
