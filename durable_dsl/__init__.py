@@ -82,6 +82,9 @@ else:
         value = globals()[name] = getattr(import_module(_HOMES[name]), name)
         return value
 
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_HOMES})
+
 
 __all__ = [
     "DurableError",

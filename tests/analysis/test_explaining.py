@@ -396,12 +396,16 @@ def test_the_last_column_is_wrapped_where_there_is_room():
     }
     keys = ("regions", "compensations", "not_followed", "summary")
     export = {"name": "f", "file": "a.py", "line": 1, "steps": [step], **dict.fromkeys(keys, ())}
-    head, *table = as_text([export], width=80).splitlines()[2:-2]
+    head, *table = as_text([export], width=92).splitlines()[2:-2]
     last = head.index("after a crash here")
 
-    assert 80 >= max(map(len, table))
-    assert len(table) > 1
+    assert 92 >= max(map(len, table))
     assert step["after_crash"] == " ".join(line[last:] for line in table)
+    for width in (40, 60, 80):
+        narrow = as_text([{**export, "summary": ["It is a sentence that is longer than a line."]}], width=width)
+
+        assert width >= max(map(len, narrow.splitlines()))
+        assert step["after_crash"] in " ".join(narrow.split())
 
 
 def test_methods_of_an_exported_class_are_named_with_it_and_properties_are_none(tmp_path):

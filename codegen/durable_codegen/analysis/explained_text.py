@@ -10,8 +10,10 @@ if TYPE_CHECKING:
 
 __all__ = ["as_text", "numbered"]
 
-#: A column narrower than this is not worth wrapping.
-_NARROWEST: Final = 24
+#: A column narrower than this is hard to read: what would stand in it goes below its row.
+_NARROWEST: Final = 40
+#: No terminal is narrower.
+_LEAST: Final = 20
 #: Of a way to an effect this many places are shown.
 _LONGEST: Final = 4
 
@@ -19,19 +21,20 @@ _LONGEST: Final = 4
 def as_text(exports: Iterable[dict[str, Any]], *, color: bool = False, width: int | None = None) -> str:
     """All exports, with an empty line between, and a line that says how to read the tables.
 
-    `width`: wrap the last column of the tables so that lines are no longer, if there is room for it.
+    `width`: no line of a table is longer. The last column is wrapped, or goes below its row where little room is left.
     """
     listed = list(exports)
     blocks = [_export(each, color=color, width=width) for each in listed]
     if any(each["steps"] for each in listed):
-        blocks.append("again: the effects, by number, that are done again if the process dies in this one.")
+        told = "again: the effects, by number, that are done again if the process dies in this one."
+        blocks.append("\n".join(_wrapped(told, width, "")))
     return "\n\n".join(blocks)
 
 
 def _export(export: dict[str, Any], *, color: bool, width: int | None) -> str:
     name = f"\x1b[1m{export['name']}\x1b[0m" if color else export["name"]
     lines = [f"{name}  {export['file']}:{export['line']}"]
-    lines += [f"  {sentence}" for sentence in export["summary"]]
+    lines += [line for sentence in export["summary"] for line in _wrapped(sentence, width, "  ")]
     if export["regions"]:
         lines += ["", *_columns([_region(each, export) for each in export["regions"]], width)]
     if export["steps"]:
@@ -43,7 +46,7 @@ def _export(export: dict[str, Any], *, color: bool, width: int | None) -> str:
     if export["not_followed"]:
         calls = ", ".join(f"{each['call']} ({_place(each, export)})" for each in export["not_followed"][:8])
         more = ", …" if len(export["not_followed"]) > 8 else ""
-        lines += ["", f"  not looked into: {calls}{more}"]
+        lines += ["", *_wrapped(f"not looked into: {calls}{more}", width, "  ")]
     return "\n".join(lines)
 
 
@@ -95,13 +98,34 @@ def numbered(found: Sequence[int]) -> str:
 
 
 def _columns(rows: list[list[str]], width: int | None) -> list[str]:
+    """Rows as lines; the last cell of a row is what needs most room."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     before = 2 + sum(each + 2 for each in widths[:-1])
-    room = None if width is None or width - before < _NARROWEST else width - before
+    if width is not None and before + min(widths[-1], _NARROWEST) > width:
+        return [line for row in rows for line in _stacked(row, widths, width)]
+    room = max(widths[-1], 1) if width is None else width - before
     lines = []
     for row in rows:
-        last = [row[-1]] if room is None else textwrap.wrap(row[-1], room) or [""]
+        last = textwrap.wrap(row[-1], room) or [""]
         cells = [cell.ljust(each) for cell, each in zip(row[:-1], widths, strict=False)]
         lines.append(("  " + "  ".join([*cells, last[0]])).rstrip())
         lines += [" " * before + line for line in last[1:]]
     return lines
+
+
+def _stacked(row: list[str], widths: list[int], width: int) -> list[str]:
+    """A row with its last cell on lines of its own; cells that have no room in columns follow each other."""
+    cells = [cell.ljust(each) for cell, each in zip(row[:-1], widths, strict=False)]
+    head = ("  " + "  ".join(cells)).rstrip()
+    if len(head) > width:
+        said = "  ".join(cell for cell in row[:-1] if cell)
+        heads = _wrapped(said, width, "  ")
+    else:
+        heads = [head]
+    return [*heads, *_wrapped(row[-1], width, "      ", further="      ")]
+
+
+def _wrapped(text: str, width: int | None, indent: str, *, further: str = "    ") -> list[str]:
+    if width is None:
+        return [f"{indent}{text}"]
+    return textwrap.wrap(text, max(width, _LEAST), initial_indent=indent, subsequent_indent=further)
