@@ -91,7 +91,7 @@ def open_batch(host: Host, name: str, request: str, is_all: Callable[[str], bool
         batch = Batch(None, "now")
         if host.recording:
             batch.begin = host.log.append(BeginRemoteWrite(name, request, None if host.idempotent else True))
-            host.log.commit()
+        host.log.commit()
         if host.log.probe is not None:
             host.log.probe.called("before", host, name, "write-remote-batched")
     if batch.begin is not None and batch.standing != "lost":

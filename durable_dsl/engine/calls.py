@@ -14,18 +14,19 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import results
+from durable_dsl.engine import queue, results
 from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
+from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.entries import Create
-from durable_dsl.engine.session import result_of
+from durable_dsl.engine.session import arguments_text, result_of
 from durable_dsl.engine.signals import Closing
 from durable_dsl.engine.watcher import request_release
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.api import Engine
+    import sqlite3
+
     from durable_dsl.engine.component import Export
     from durable_dsl.engine.host import Host
-    from durable_dsl.engine.invocation import Invocation
     from durable_dsl.engine.worker import Worker
 
 _URI = re.compile(r"urn:worker:(?P<component>[0-9a-fA-F-]{36})(/(?P<worker>[^/]+)(/.*)?)?")
@@ -58,9 +59,13 @@ class Address:
     def uri(self) -> str:
         return f"urn:worker:{self.component}/{urllib.parse.quote(self.worker or '')}"
 
-    def find(self, engine: Engine, env: tuple[tuple[str, str], ...], args: tuple[str, ...]) -> Worker:
-        """The worker, made if need be with these arguments and this environment. Raises NoCallee."""
+    def find(self, host: Host, env: tuple[tuple[str, str], ...], args: tuple[str, ...]) -> Worker:
+        """The worker, made if need be with these arguments and this environment. Raises NoCallee.
+
+        What the caller has recorded is on disk before a worker is made: its name may be in there.
+        """
         assert self.worker is not None
+        engine = host.worker.engine
         component = engine.catalogue.name_of(self.component)
         if component is None:
             raise NoCallee(f"there is no component {self.component} in this data directory")
@@ -68,6 +73,7 @@ class Address:
         if row is None:
             build = engine.catalogue.latest(component)
             assert build is not None
+            host.log.commit()
             created = Create(component, build.version, args, env)
             row = engine.catalogue.create_worker(self.worker, created, engine.clock.now())
         if row.component != component:
@@ -123,6 +129,21 @@ class Call:
             if error.type == "EngineClosed":  # nothing is known of the call yet
                 raise Closing from error
             raise
+
+    def hand_over(self, connection: sqlite3.Connection) -> None:
+        """The caller ends without its outcome: put the call into the callee's queue, in a transaction that is open.
+
+        A row does no harm where the call has begun.
+        """
+        if self._refused is not None:
+            return
+        request = arguments_text(self._export, self._values)
+        queue.insert(connection, self._callee.id, Invocation(self._export, self._values, request, self._key))
+
+    def run_on(self) -> None:
+        """After `hand_over`: have it run, if nobody does yet."""
+        if self.elsewhere:
+            run_queue(self._callee)
 
     def _start(self) -> None:
         try:

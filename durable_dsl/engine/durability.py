@@ -8,11 +8,13 @@ first run and a replay cannot differ.
 What the function types mean:
 
     read-local, write-local, read-remote    one entry, committed with whatever commits next
-    write-remote                            one entry, on disk before the guest sees the result; with idempotence mode
-                                            off between a begin and an end entry, the begin on disk before the effect
+    write-remote                            one entry, on disk before the guest sees the result, and all before it on
+                                            disk before the effect; with idempotence mode off between a begin and an
+                                            end entry
     write-remote-batched                    a step of a batch (`batches.py`); committed
 
-Nothing is written or read inside a persist-nothing zone: the call is performed, in replay too.
+What a remote write is made of, such as its key, comes from earlier calls: done again after a crash, it must be the
+same one. Nothing is written or read inside a persist-nothing zone: the call is performed, in replay too.
 """
 
 from __future__ import annotations
@@ -64,19 +66,22 @@ def durable(
     ends: Callable[[Any], bool] | None = None,
     commit: bool = False,
     transaction: bool = False,
+    leaves: bool = True,
 ) -> Implementation:
     """Make `perform(host, *arguments)` a durable call.
 
     `request(*arguments)` is what of the arguments is stored and compared in replay; all of them by default, and with
     `nothing` none.
     `batch(host, *arguments)` gives the batch that the call is a step of, and `ends(stored)` says which result is its
-    last one. `commit` forces the entry to disk where the type does not.
+    last one. `commit` forces the entry to disk where the type does not. A remote write that `leaves` nothing behind
+    before its entry is on disk is told by False.
     With `transaction` the effect is in the data directory's own database: `perform(host, connection, *arguments)` runs
     in the transaction that writes the entry, so that there is never one without the other.
     """
     marked = function_type == WRITE_REMOTE and batch is None
     fixed = encode(None) if request is nothing else None  # known beforehand: no work on the way of a commit
     commits = commit or function_type in {WRITE_REMOTE, BATCHED}
+    leaving = (marked and leaves) or transaction
 
     def call(host: Host, *arguments: Any) -> Any:
         if host.replaying:
@@ -97,6 +102,8 @@ def durable(
         log = host.log
         probe = log.probe
         if not host.recording:
+            if leaving:
+                log.commit()
             if probe is not None:
                 probe.called("before", host, name, function_type)
             value = log.store.transaction(within(host, arguments)) if transaction else perform(host, *arguments)
@@ -107,6 +114,8 @@ def durable(
             return value
         asked = fixed or (_text(request, arguments) if arguments else None)
         begin = begin_write(host, name, asked) if marked and not host.idempotent else None
+        if leaving and not transaction:
+            log.commit()
         member = batch(host, *arguments) if batch is not None else None
         if probe is not None:
             probe.called("before", host, name, function_type)

@@ -2,12 +2,17 @@
 
 In replay an effect that has to be done again is put off: first comes the rest of the history. It is started when the
 worker goes live, or earlier where a persist-nothing zone asks for its answer. When the instance ends, what is open
-is given up.
+is given up. When the invocation ends, nothing that it has asked of others may depend on this process any more.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from durable_dsl.engine.oplog.log import Oplog
 
 
 class Deferred(Protocol):
@@ -22,12 +27,21 @@ class Open(Protocol):
     def close(self) -> None: ...
 
 
+class Asked(Protocol):
+    """Something that another worker was asked for, and whose outcome nobody has waited for yet."""
+
+    def hand_over(self, connection: sqlite3.Connection) -> None: ...
+
+    def run_on(self) -> None: ...
+
+
 class Outstanding:
     """Kept by the host of one instance; used by the thread that runs it."""
 
     def __init__(self) -> None:
         self._deferred: list[Deferred] = []
         self._open: set[Open] = set()
+        self._asked: list[Asked] = []
 
     def defer(self, effect: Deferred) -> None:
         self._deferred.append(effect)
@@ -48,8 +62,25 @@ class Outstanding:
     def closed(self, one: Open) -> None:
         self._open.discard(one)
 
+    def asked(self, one: Asked) -> None:
+        self._asked.append(one)
+
+    def answered(self, one: Asked) -> None:
+        if one in self._asked:
+            self._asked.remove(one)
+
+    def hand_over(self, log: Oplog) -> None:
+        """The invocation ends: with its end, what it has asked for is on disk, for whoever runs it."""
+        asked, self._asked = self._asked, []
+        for one in asked:
+            log.at_next_commit(one.hand_over)
+        log.commit()
+        for one in asked:
+            one.run_on()
+
     def close(self) -> None:
         self._deferred.clear()
+        self._asked.clear()
         opened, self._open = self._open, set()
         for one in opened:
             one.close()

@@ -227,7 +227,7 @@ class Session:
     def _complete(self, response: str) -> None:
         self.host.output.release()
         self._log.append(ExportedFunctionCompleted(response))
-        self._log.commit()
+        self.host.outstanding.hand_over(self._log)
 
     def _time_out(self) -> None:
         self.interrupt(TimedOut(f"the invocation took longer than {self._limit:g} s", "TimeLimit"))

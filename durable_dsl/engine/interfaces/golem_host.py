@@ -171,6 +171,7 @@ _generate = durable(
     WRITE_REMOTE,
     request=nothing,
     finish=_uuid_record,
+    leaves=False,
 )
 
 

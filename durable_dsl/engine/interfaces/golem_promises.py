@@ -1,6 +1,7 @@
 """golem:api/host: promises.
 
-`create-promise` is an entry of its own, for its index. Awaiting one that is not completed ends the instance; when it is
+`create-promise` is an entry of its own, for its index, and on disk before the guest has the id: there is no telling by
+which way that will leave. Awaiting one that is not completed ends the instance; when it is
 completed, by whomever, the worker is woken and the call is recorded, so that a promise can be deleted later. Inside an
 open region, or while a request is open, the guest waits in place. A promise made in an open region would be made anew
 by its repetition, so awaiting it there is refused.
@@ -34,6 +35,7 @@ def create_promise(host: Host) -> Id:
     index = get_oplog_index(host)
     if host.cursor.live:
         host.log.at_next_commit(lambda connection: promises.make(connection, host.worker.id, index))
+        host.log.commit()
     return {"worker-id": worker_record(host.worker.component, host.worker.name), "oplog-idx": index}
 
 
@@ -63,9 +65,7 @@ def _missing_is_a_failure() -> Iterator[None]:
 
 
 def _value(host: Host, owner: int, name: str, index: int) -> bytes | None:
-    """The value, or None; a promise that is not even on disk cannot have one."""
-    if owner == host.worker.id and index > host.log.committed:
-        return None
+    """The value, or None."""
     with _missing_is_a_failure():
         return promises.value_of(host.worker.engine.store, owner, name, index)
 

@@ -76,11 +76,13 @@ class BodyWriter(OutputStream):
     def __init__(self, body: OutgoingBody) -> None:
         self._body = body
 
-    def write(self, _host: Host, data: bytes) -> None:
+    def write(self, host: Host, data: bytes) -> None:
         body = self._body
         if body.declared is not None and body.length + len(data) > body.declared:
             raise BodyFailed(f"more than the {body.declared} bytes of content-length", _body_size(body))
         body.length += len(data)
+        if host.begins:  # it may leave at once
+            host.log.commit()
         body.content.write(data)
 
 

@@ -216,6 +216,7 @@ class FutureInvokeResult:
         self._prepared = prepare(self._host, self._asked)
         if isinstance(self._prepared, Prepared):
             self._call = self._prepared.start(self._host)
+            self._host.outstanding.asked(self._call)
 
     def call(self) -> Call | None:
         """The call, made now if it was put off; None where it could not be made."""
@@ -236,6 +237,8 @@ class FutureInvokeResult:
     def completed(self, result: Outcome) -> None:
         self.result = result
         self._host.outstanding.withdraw(self)
+        if self._call is not None:
+            self._host.outstanding.answered(self._call)
 
 
 @rpc.plain("[method]wasm-rpc.async-invoke-and-await")

@@ -52,6 +52,8 @@ class Prepared:
     key: str
 
     def start(self, host: Host) -> Call:
+        """Make the call; what the caller has recorded so far, its key too, is on disk before the callee begins."""
+        host.log.commit()
         return Call(host, self.callee, self.export, self.values, self.key)
 
     def job(self) -> Invocation:
@@ -72,11 +74,10 @@ class Prepared:
 
 def prepare(host: Host, asked: Asked) -> Prepared | Outcome:
     """Find, or make, the callee and read the arguments; the error that the guest gets where that cannot be."""
-    engine = host.worker.engine
     address = asked.address
     environment = tuple((name, value) for name, value in asked.environment if name not in _GOLEM)
     try:
-        callee = address.find(engine, environment, tuple(asked.arguments))
+        callee = address.find(host, environment, tuple(asked.arguments))
         export = _resolve(callee, asked.function)
         values = _arguments(address, export, asked.params)
     except NoCallee as error:
