@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_dsl.cli import console
+from durable_dsl.cli.completion import completed, targets
 
 if TYPE_CHECKING:
     import argparse
@@ -67,7 +68,9 @@ def add_input_options(parser: argparse.ArgumentParser, *, positional: bool = Tru
         help="WIT file or folder (default: wit/ beside the app; without any, type hints make the world)",
     )
     parser.add_argument("--world", metavar="NAME", help="the world to build, where the WIT has several")
-    parser.add_argument("--target", metavar="TARGET", help="golem-1.0 (default), golem-1.1 or golem-1.2")
+    completed(
+        parser.add_argument("--target", metavar="TARGET", help="golem-1.0 (default), golem-1.1 or golem-1.2"), targets
+    )
     parser.add_argument("--world-module", metavar="NAME", help="what the bindings are called (default: wit_world)")
     parser.add_argument("--requirements", metavar="FILE", help="the app's dependencies (default: those of the project)")
 

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from durable_dsl.cli import console
+from durable_dsl.cli.completion import completed, targets
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the same as --format json")
     parser.add_argument("--wit", metavar="PATH", help="WIT file or folder (default: wit/ beside the app)")
     parser.add_argument("--world", metavar="NAME", help="the world, where the WIT has several")
-    parser.add_argument("--target", metavar="TARGET", help="golem-1.0 (default), golem-1.1 or golem-1.2")
+    completed(
+        parser.add_argument("--target", metavar="TARGET", help="golem-1.0 (default), golem-1.1 or golem-1.2"), targets
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -163,6 +163,7 @@ def _parser(wanted: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="durable-dsl",
         description="Durable Python: build components from decorated functions and run them crash-safe.",
+        epilog='Completion in bash and zsh: eval "$(register-python-argcomplete durable-dsl)"',
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")

@@ -18,6 +18,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli import console
+from durable_dsl.cli.completion import completed, kinds
 from durable_dsl.cli.data import index
 
 if TYPE_CHECKING:
@@ -44,8 +45,11 @@ _DIM, _RED, _BOLD, _PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="first", metavar="INDEX", type=index, default=1, help="the first entry shown")
-    parser.add_argument(
-        "--kind", dest="kinds", metavar="KIND", action="append", default=[], help="only these kinds; may be repeated"
+    completed(
+        parser.add_argument(
+            "--kind", dest="kinds", metavar="KIND", action="append", default=[], help="only these; may be repeated"
+        ),
+        kinds,
     )
     parser.add_argument(
         "--since",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_dsl.cli import console
+from durable_dsl.cli.completion import completed, exports, workers
 from durable_dsl.cli.component import HELP, component_of
 from durable_dsl.cli.data import (
     add_data_option,
@@ -32,10 +33,13 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("component", metavar="COMPONENT", help=HELP)
-    parser.add_argument(
-        "export",
-        metavar="EXPORT",
-        help="the function, as `place` or `orders#place`; `durable-dsl inspect COMPONENT` lists them",
+    completed(
+        parser.add_argument(
+            "export",
+            metavar="EXPORT",
+            help="the function, as `place` or `orders#place`; `durable-dsl inspect COMPONENT` lists them",
+        ),
+        exports,
     )
     parser.add_argument(
         "arguments",
@@ -43,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="one JSON value per parameter; plain text for strings and names; @FILE reads a file, - reads stdin",
     )
-    parser.add_argument("--worker", metavar="NAME", help="the worker to call (default: a new one)")
+    completed(parser.add_argument("--worker", metavar="NAME", help="the worker to call (default: a new one)"), workers)
     add_data_option(parser)
     parser.add_argument(
         "--env",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_dsl.cli import console, oplog_text
+from durable_dsl.cli.completion import completed, components, workers
 from durable_dsl.cli.data import (
     add_data_option,
     add_guest_options,
@@ -34,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     def action(name: str, summary: str, *, of_worker: bool = True, runs: bool = False) -> argparse.ArgumentParser:
         child = actions.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if of_worker:
-            child.add_argument("name", metavar="NAME", help="the worker")
+            completed(child.add_argument("name", metavar="NAME", help="the worker"), workers)
         add_data_option(child)
         add_json_option(child)
         if runs:
@@ -42,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         return child
 
     listed = action("list", "list the workers with component, version and status", of_worker=False)
-    listed.add_argument("--component", metavar="NAME", help="only those of this component")
+    completed(listed.add_argument("--component", metavar="NAME", help="only those of this component"), components)
     listed.add_argument(
         "--status",
         dest="statuses",
