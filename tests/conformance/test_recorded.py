@@ -10,13 +10,11 @@ import pytest
 from durable_dsl.engine import Engine
 from durable_dsl.engine.clock import SkippingClock
 from durable_dsl.engine.errors import InvocationError
-from tests.components import built_once
 from tests.conformance.golem.kinds import essential, short, spelled
 from tests.conformance.golem.outside import Outside
 from tests.conformance.golem.worker import ENDLESS, FAILED, IDLE, Worker
 
-HERE = Path(__file__).parent
-RECORDED = json.loads((HERE / "recorded.json").read_text(encoding="utf-8"))["stories"]
+RECORDED = json.loads(Path(__file__).with_name("recorded.json").read_text(encoding="utf-8"))["stories"]
 NAMES = [" ".join([row["story"], *(str(one) for one in row["arguments"])]) for row in RECORDED]
 
 _ATTEMPT = "Begin get read End"
@@ -51,12 +49,6 @@ def marked(row):
         return row
     reason = "a failure closes the request that is under way, and records its end, which the repetition then deletes"
     return pytest.param(row, marks=pytest.mark.xfail(strict=True, reason=reason))
-
-
-@pytest.fixture(scope="session")
-def stories(tmp_path_factory):
-    """The stories as a component."""
-    return built_once(HERE / "stories", tmp_path_factory)
 
 
 @pytest.mark.parametrize("row", RECORDED, ids=NAMES)

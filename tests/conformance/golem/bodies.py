@@ -29,7 +29,7 @@ class Channel:
 
     def __init__(self, declared: int | None) -> None:
         self.declared = declared
-        self.written = self.taken = 0
+        self.pieces = self.written = self.taken = 0
         self.end = OPEN
         #: Somebody takes pieces out, or has done so and is gone.
         self.drained = self.gone = False
@@ -43,6 +43,7 @@ class Channel:
 
     def put(self, piece: bytes) -> None:
         with self._changed:
+            self.pieces += 1
             self.written += len(piece)
             self._pieces.append(piece)
             self._changed.notify_all()
@@ -97,12 +98,13 @@ class BodyWriter(OutputStream):
 
     def wait_for_room(self, host: Host) -> int:
         channel = self._channel
+        if channel.pieces > 1:
+            self._check(host)
         if channel.full:
             if not channel.drained:
                 raise Hung(f"a body of {channel.written} bytes waits for room in a channel that nobody drains")
             wait_until(host, lambda: channel.gone or not channel.full, "room in the channel of a body")
-            self._check(host)
-        elif channel.gone:
+        if channel.gone:
             raise ClosedError
         return BUDGET
 
@@ -111,7 +113,10 @@ class BodyWriter(OutputStream):
         return When(lambda: channel.gone or not channel.full)
 
     def _check(self, host: Host) -> None:
-        """Later servers let go of a body as soon as they have its whole content-length: who still asks then, fails."""
+        """Later servers let go of a body as soon as they have its whole content-length: who still asks then, fails.
+
+        One piece is not yet on its way when its only write is flushed; of more, the last flush comes too late.
+        """
         channel = self._channel
         if host.closes_whole_bodies and channel.drained and channel.written == channel.declared:
             wait_until(host, lambda: channel.gone or channel.taken == channel.declared, "the end of a body")
