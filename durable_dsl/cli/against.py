@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console
+from durable_dsl.cli import console, progress
 from durable_dsl.cli.data import compiling, existing
 
 if TYPE_CHECKING:
@@ -28,7 +28,14 @@ def run_against(arguments: argparse.Namespace) -> int:
 
     component = _component(arguments)
     try:
-        found = compare(arguments.against, component, workers=arguments.workers, while_compiling=compiling)
+        with progress.stages(quiet=arguments.json) as show:
+            found = compare(
+                arguments.against,
+                component,
+                workers=arguments.workers,
+                while_compiling=compiling,
+                progress=lambda number, of: show("replaying workers on the new build", f"{number + 1} of {of}"),
+            )
     except UsageError as error:
         raise console.CommandError(error.message, error.hint) from error
     except EngineError as error:
@@ -56,8 +63,8 @@ def _component(arguments: argparse.Namespace) -> Path:
 
     try:
         settings = resolve({"app": given, **{name: getattr(arguments, name) for name in ("wit", "world", "target")}})
-        with show_progress(verbose=False, quiet=arguments.json) as progress:
-            return build(settings, progress=progress).output
+        with show_progress(verbose=False, quiet=arguments.json) as show:
+            return build(settings, progress=show).output
     except BuildFailed as failed:
         raise not_built(failed.faults, "nothing was compared, for the app cannot be built") from failed
 

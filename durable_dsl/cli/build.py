@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console
+from durable_dsl.cli import console, progress
 from durable_dsl.cli.completion import completed, targets
 
 if TYPE_CHECKING:
@@ -89,12 +89,12 @@ def run(arguments: argparse.Namespace) -> int:
     begin = time.perf_counter()
     try:
         settings = resolve(flags_of(arguments))
-        with show_progress(verbose=arguments.verbose, quiet=arguments.json) as progress:
+        with show_progress(verbose=arguments.verbose, quiet=arguments.json) as show:
             if arguments.emit is not None:
-                faults = emit_only(settings, Path(arguments.emit), progress=progress)
+                faults = emit_only(settings, Path(arguments.emit), progress=show)
                 report_faults(faults)
                 return _emitted(arguments)
-            result = build(settings, progress=progress, force=arguments.force)
+            result = build(settings, progress=show, force=arguments.force)
     except BuildFailed as failed:
         return _failed(failed.faults, time.perf_counter() - begin, as_json=arguments.json)
     if arguments.json:
@@ -173,36 +173,9 @@ def _shown(path: Path) -> Path:
 
 @contextlib.contextmanager
 def show_progress(*, verbose: bool, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show the stage under way: live on a terminal, as lines with --verbose, else not at all."""
+    """Show the stage under way: each as a line with --verbose, else as `progress` shows stages."""
     if verbose:
         yield lambda stage: console.note(f"{_DOING[stage]} …")
-    elif quiet or not console.is_terminal(sys.stderr):
-        yield lambda _stage: None
-    else:
-        live = _Live()
-        try:
-            yield live.show
-        finally:
-            live.stop()
-
-
-class _Live:
-    """A spinner with the stage's name, from the first stage on: an unchanged build has none, and imports no rich."""
-
-    def __init__(self) -> None:
-        self._stop: Callable[[], None] | None = None
-        self._update: Callable[[str], None] | None = None
-
-    def show(self, stage: str) -> None:
-        if self._update is None:
-            from rich.console import Console
-
-            status = Console(stderr=True).status(_DOING[stage])
-            status.start()
-            self._update, self._stop = status.update, status.stop
-        else:
-            self._update(_DOING[stage])
-
-    def stop(self) -> None:
-        if self._stop is not None:
-            self._stop()
+        return
+    with progress.stages(quiet=quiet) as show:
+        yield lambda stage: show(_DOING[stage])

@@ -29,8 +29,8 @@ def component_of(given: str, *, quiet: bool = False) -> Path:
 
     try:
         settings = resolve({"app": given})
-        with show_progress(verbose=False, quiet=quiet) as progress:
-            result = build(settings, progress=progress)
+        with show_progress(verbose=False, quiet=quiet) as show:
+            result = build(settings, progress=show)
     except BuildFailed as failed:
         errors = sum(errors_in([fault]) for fault in failed.faults)
         raise not_built(failed.faults, f"{given} was not built: {errors} fault{'' if errors == 1 else 's'}") from failed

@@ -13,7 +13,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.cli.console import FAULT, GUEST_FAILED, CommandError, is_terminal
+from durable_dsl.cli import progress
+from durable_dsl.cli.console import FAULT, GUEST_FAILED, CommandError, is_terminal, note
 
 if TYPE_CHECKING:
     import argparse
@@ -76,16 +77,12 @@ def show_output(_level: str, data: bytes) -> None:
 @contextmanager
 def compiling(path: Path) -> Iterator[None]:
     """Say that the seconds now are for compiling, once per build of a component."""
-    if not is_terminal(sys.stderr):
-        yield
-        return
-    from rich.console import Console
-
     started = time.monotonic()
-    screen = Console(stderr=True)
-    with screen.status(f"compiling {path.name} (once per build)"):
+    with progress.stages() as show:
+        show(f"compiling {path.name} (once per build)")
         yield
-    screen.print(f"compiled {path.name} in {time.monotonic() - started:.1f} s")
+    if is_terminal(sys.stderr):
+        note(f"compiled {path.name} in {time.monotonic() - started:.1f} s")
 
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}

@@ -295,13 +295,17 @@ class Engine:
         """Ask the process that runs `worker` for something."""
         watcher.ask(self, worker, action)
 
+    def tell(self, text: str) -> None:
+        """Say something to whoever runs the engine, where guest output goes."""
+        self.output("stderr", f"{text}\n".encode())
+
     def tell_once(self, text: str) -> None:
         """Say something to whoever runs the engine, where guest output goes; not again for the same text."""
         with self._lock:
             told = text in self._told
             self._told.add(text)
         if not told:
-            self.output("stderr", f"{text}\n".encode())
+            self.tell(text)
 
     def watch(self) -> None:
         """Listen to what other processes ask from now on."""

@@ -71,9 +71,11 @@ def compare(
     *,
     workers: Iterable[str] = (),
     while_compiling: Progress | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> list[Comparison]:
     """Replay the workers of the component's name in `data` on the build `component`, by name; `workers` picks some.
 
+    `progress` is told before each worker how many were replayed, and of how many.
     Raises UsageError where there is no such worker, or the directory has none of this component.
     """
     with (
@@ -85,7 +87,13 @@ def compare(
         loaded = engine.load(component)
         new = DryBuild(loaded)
         old: dict[int, DryBuild | None] = {}
-        return [_compared(worker, new, old) for worker in _chosen(engine, loaded, tuple(workers), data)]
+        chosen = _chosen(engine, loaded, tuple(workers), data)
+        found = []
+        for number, worker in enumerate(chosen):
+            if progress is not None:
+                progress(number, len(chosen))
+            found.append(_compared(worker, new, old))
+        return found
 
 
 def _chosen(

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 #: How often a waiting worker looks whether another process has completed its promise, in seconds.
 _LOOKS_AGAIN = 0.1
+_LINE = "\n"
 #: How often at most it does so during one sleep of a guest that looks at promises itself.
 _LOOKS = 20
 
@@ -247,6 +248,10 @@ class Driver:
         self._record(Error(told.type, told.message, told.traceback, point, delay is None), status)
         if delay is None:
             raise InvocationError(told.type, told.message, told.traceback, "failed")
+        self._engine.tell(
+            f"worker {self.worker.name}: {told.type}: {told.message.partition(_LINE)[0]}; "
+            f"retry {failures} of {host.policy_in_force.max_attempts} in {delay / 1e9:g} s"
+        )
         self._rest(self._engine.clock.now() + delay)
 
     def _rest(self, until: int, *, wakeable: bool = False, sooner: Callable[[], bool] | None = None) -> None:

@@ -11,7 +11,7 @@ COMMAND = [sys.executable, "-m", "durable_dsl", "bindings"]
 
 
 def run(folder, *arguments):
-    return subprocess.run([*COMMAND, *arguments], check=False, cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run([*COMMAND, *arguments], check=False, cwd=folder, capture_output=True, text=True, timeout=600)
 
 
 def test_bindings_go_where_the_pytest_plugin_looks(tmp_path):

@@ -25,7 +25,7 @@ def run(folder, *arguments, **environment):
         env={**os.environ, "NO_COLOR": "", **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 
@@ -105,7 +105,9 @@ def test_faults_on_stderr(tmp_path):
 
     assert done.returncode == 1
     assert done.stdout == ""
-    assert re.search(r"^orders.py:2: error DSL004: .* changes nothing\n    say what it changes", done.stderr)
+    assert re.search(
+        r"^orders.py:2: error DSL004: .* changes nothing\n    say what it changes", done.stderr, re.MULTILINE
+    )
     assert "orders.py:4: error DSL202: move takes 1 parameter" in done.stderr
     assert done.stderr.endswith("2 faults; nothing was built\n")
     assert not (tmp_path / "orders.wasm").exists()

@@ -41,7 +41,7 @@ def offered(tmp_path):
             "COMP_POINT": str(len(line)),
         }
         command = [sys.executable, "-c", "from durable_dsl.cli.entry import main; main()"]
-        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=False, timeout=120)
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=False, timeout=600)
         assert not done.stderr, done.stderr
         return sorted(word.strip() for word in answers.read_text().splitlines()) if answers.exists() else []
 
@@ -53,7 +53,7 @@ def test_workers_and_components(offered, tmp_path):
     data = str(tmp_path / "data")
     for name in ("tea", "toast"):
         words = ["run", str(guest("shop")), "total", "[]", "--worker", name, "--data", data]
-        subprocess.run([sys.executable, "-m", "durable_dsl", *words], check=True, capture_output=True, timeout=120)
+        subprocess.run([sys.executable, "-m", "durable_dsl", *words], check=True, capture_output=True, timeout=600)
 
     assert ["tea", "toast"] == offered(f"durable-dsl worker show --data {data} t")
     assert ["toast"] == offered(f"durable-dsl run shop.wasm total --data {data} --worker to")

@@ -14,7 +14,7 @@ COMMAND = [sys.executable, "-m", "durable_dsl"]
 
 
 def run(*words, **options):
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False, timeout=120, **options)
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False, timeout=600, **options)
 
 
 def test_no_verb_is_a_usage_error():
@@ -65,6 +65,6 @@ def test_arguments_may_follow_options(tmp_path):
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path):
     """`durable-dsl worker list | head -0` ends quietly."""
     command = " ".join([*COMMAND, "worker", "list", "--json", "--data", str(tmp_path)])
-    done = subprocess.run(["bash", "-c", f"{command} | true"], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(["bash", "-c", f"{command} | true"], capture_output=True, text=True, check=False, timeout=600)
 
     assert "Traceback" not in done.stderr

@@ -18,12 +18,12 @@ COMMAND = [sys.executable, "-m", "durable_dsl"]
 
 
 def run(*words, **options):
-    return subprocess.run([*COMMAND, *words], capture_output=True, check=False, timeout=120, **options)
+    return subprocess.run([*COMMAND, *words], capture_output=True, check=False, timeout=600, **options)
 
 
 def shell(command, **options):
     line = command.replace("DSL", " ".join(COMMAND), 1)
-    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, timeout=120, **options)
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, timeout=600, **options)
 
 
 def test_a_full_disk_behind_stdout(tmp_path):
@@ -79,7 +79,7 @@ def test_ctrl_c_at_the_start(milliseconds, tmp_path):
     child.stdout.readline()  # Python itself is up: what comes before is not this program's
     time.sleep(milliseconds / 1000)
     child.send_signal(signal.SIGINT)
-    _, told = child.communicate(timeout=60)
+    _, told = child.communicate(timeout=600)
 
     assert b"Traceback" not in told
     assert child.returncode in {0, 1, 130}

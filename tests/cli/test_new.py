@@ -16,7 +16,7 @@ FILTER = "{{ component_name | to_snake_case }}"
 
 
 def run(folder, *command):
-    return subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=180)
+    return subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=600)
 
 
 def test_a_new_project_tests_and_runs(tmp_path):

@@ -69,6 +69,9 @@ def test_a_failure_is_python_s(run):
     assert (3, "") == (status, out)
     assert re.sub(r"line \d+, in (run|execute)", r"line N, in \1", err) == (
         "working\n"
+        "worker w: KeyError: 'x'; retry 1 of 3 in 0.1 s\n"
+        "worker w: KeyError: 'x'; retry 2 of 3 in 0.3 s\n"
+        "worker w: KeyError: 'x'; retry 3 of 3 in 0.9 s\n"
         "error: the invocation failed; worker 'w' is failed\n"
         "  Traceback (most recent call last):\n"
         '    File "app.py", line N, in run\n'
@@ -189,3 +192,16 @@ def test_a_file_that_is_no_text_is_refused(run, tmp_path):
     status, _, err = run("script", "run", f"@{tmp_path / 'bytes'}")
     assert 1 == status
     assert "is not UTF-8 text" in err
+
+
+def test_retries_are_told_as_they_come(run):
+    """What failed, which retry follows and when, on stderr."""
+    source = (
+        "host.set_retry_policy(host.RetryPolicy(2, 1_000_000, 2_000_000, 2.0)); wall_clock.now(); raise KeyError('tea')"
+    )
+    status, out, err = run("script", "run", source, "--worker", "w")
+
+    assert (3, "") == (status, out)
+    assert "worker w: KeyError: 'tea'; retry 1 of 2 in 0.001 s\n" in err
+    assert "worker w: KeyError: 'tea'; retry 2 of 2 in 0.002 s\n" in err
+    assert "retry 3" not in err

@@ -178,7 +178,7 @@ def test_an_oplog_that_is_followed(verb, tmp_path):
         run(verb, "", "--idempotency-key", "second")
         second = json.loads(following.stdout.readline())
         following.send_signal(signal.SIGINT)
-        _, told = following.communicate(timeout=60)
+        _, told = following.communicate(timeout=600)
 
     assert (2, "second") == (first["index"], second["idempotency_key"])
     assert (130, "interrupted\n") == (following.returncode, told)
