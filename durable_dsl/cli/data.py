@@ -1,11 +1,9 @@
-"""What the verbs that touch a data directory share: their options, opening the engine, telling its errors.
-
-What guests may do is given anew with each command that runs them; nothing of it is stored with a worker.
-"""
+"""What the verbs that touch a data directory share: their options, opening the engine, telling its errors."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import threading
 import time
@@ -35,34 +33,35 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_grant_options(parser: argparse.ArgumentParser) -> None:
+    """What a worker may reach: kept with the worker."""
+    for option, named, metavar, summary in (
+        ("--allow-http", "allow_http", "HOST[:PORT]", "allow HTTP requests to this host"),
+        ("--dir", "dirs", "HOST::GUEST[:ro]", "show the guest a directory of this machine"),
+        ("--allow-workers", "allow_workers", "COMPONENT", "let it see and steer the workers of this component (* all)"),
+    ):
+        parser.add_argument(
+            option, dest=named, metavar=metavar, action="append", default=[], help=f"{summary}; may be repeated"
+        )
+
+
 def add_guest_options(parser: argparse.ArgumentParser) -> None:
     """The options of verbs that run guest code: what it may reach and use."""
-    parser.add_argument(
-        "--allow-http",
-        metavar="HOST[:PORT]",
-        action="append",
-        default=[],
-        help="allow HTTP requests to this host; may be repeated",
-    )
-    parser.add_argument(
-        "--dir",
-        dest="dirs",
-        metavar="HOST::GUEST[:ro]",
-        action="append",
-        default=[],
-        help="show the guest a directory of this machine; may be repeated",
-    )
+    add_grant_options(parser)
     parser.add_argument("--max-memory", metavar="SIZE", type=size, help="most memory of an instance, as 256M")
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=seconds, help="longest time of an invocation (slows guests by a fifth)"
     )
 
 
+def grant_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"allow_http": arguments.allow_http, "dirs": arguments.dirs, "workers": arguments.allow_workers}
+
+
 def guest_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """What `Engine.open` takes of them; guest output goes to stderr."""
     return {
-        "allow_http": arguments.allow_http,
-        "dirs": arguments.dirs,
+        **grant_options(arguments),
         "max_memory": arguments.max_memory,
         "timeout": arguments.timeout,
     }
@@ -162,9 +161,22 @@ def opened(arguments: argparse.Namespace, *, reads: bool = False, **options: Any
         raise CommandError(str(error), "", getattr(error, "exit_status", FAULT)) from error
 
 
-def invocation_failed(error: InvocationError, worker: str) -> CommandError:
+def wants_a_grant(worker: str, key: str | None = None, error: InvocationError | None = None) -> CommandError:
+    """The error of a command whose worker has stopped for the want of a grant."""
+    hint = f"once that is allowed, `durable-dsl worker resume {shlex.quote(worker)}` goes on"
+    if key is not None:
+        hint += f", and so does the same command with --idempotency-key {shlex.quote(key)}"
+    said = f"worker {worker!r} has stopped where it was; the refused call is not on record"
+    if error is None:
+        return CommandError(said, hint)
+    return CommandError(said, hint, error=error.as_json(), facts={"worker": worker, "status": error.status})
+
+
+def invocation_failed(error: InvocationError, worker: str, key: str | None = None) -> CommandError:
     """The error of a command whose guest failed: the guest's own traceback, once."""
     facts = {"worker": worker, "status": error.status}
+    if error.type == "NotGranted":  # the engine has said what, and how to allow it
+        return wants_a_grant(worker, key, error)
     if error.type.startswith("PreviousInvocation"):
         hint = f"`durable-dsl worker show {worker}` tells more; `--fresh` starts over, `worker revert` goes back"
         said = f"worker {worker!r} is {error.status}. {error.message}"
@@ -175,8 +187,6 @@ def invocation_failed(error: InvocationError, worker: str) -> CommandError:
             "worker revert, worker fork"
         )
         told = f"{error.message}\n{error.traceback}".strip()
-        if "recorded filesystem::" in error.message:
-            hint = f"it may have been run with a --dir that is not given now; otherwise, {hint}"
         said = f"worker {worker!r} does something else than its oplog has recorded: {told}"
         return CommandError(said, hint, error=error.as_json(), facts=facts)
     told = error.traceback or str(error)

@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console
+from durable_dsl.cli import console, granting
 from durable_dsl.cli.completion import completed, exports, workers
 from durable_dsl.cli.component import HELP, component_of
 from durable_dsl.cli.data import (
@@ -55,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=_assignment,
-        help="an environment variable for a new worker; may be repeated",
+        help="an environment variable for a new worker (`worker grant` changes those of others); may be repeated",
     )
     parser.add_argument(
         "--component",
@@ -81,9 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             status = _invoke(worker, export, values, arguments)
         except console.CommandError:
-            _let_others_finish(engine)
+            _let_others_finish(engine, worker)
             raise
-        _let_others_finish(engine)
+        _let_others_finish(engine, worker)
         return status
 
 
@@ -96,7 +96,8 @@ def _prepare(engine: Engine, path: Path, arguments: argparse.Namespace) -> tuple
     values = parsed(arguments.arguments, export, _read)
     if arguments.fresh and arguments.worker is not None:
         engine.delete_worker(arguments.worker)
-    worker = engine.worker(arguments.worker, component)
+    worker = granting.told(engine.worker(arguments.worker, component))
+    granting.tell_of_environment(worker, arguments.env)
     if arguments.worker is None and not arguments.json:
         console.note(f"worker {worker.name}")
     return worker, export, values
@@ -112,7 +113,7 @@ def _invoke(worker: Worker, export: Export, values: list[object], arguments: arg
     try:
         value = begun_or_joined(worker, key, lambda: worker.begin(export, values, idempotency_key=key)).wait()
     except InvocationError as error:
-        failed = invocation_failed(error, worker.name)
+        failed = invocation_failed(error, worker.name, key)
         failed.facts = {**about, "status": error.status, "oplog_index": worker.oplog_index}
         raise failed from error
     result = result_json(value, export)
@@ -123,10 +124,14 @@ def _invoke(worker: Worker, export: Export, values: list[object], arguments: arg
     return console.OK
 
 
-def _let_others_finish(engine: Engine) -> None:
+def _let_others_finish(engine: Engine, worker: Worker) -> None:
     """Calls of other workers that nobody waits for are done here, unless they wait for something else."""
-    for suspended in engine.settle():
-        console.note(f"worker {suspended.name} is suspended; `durable-dsl worker resume {suspended.name}` continues it")
+    suspended = engine.settle()
+    for stopped in engine.opened_workers():
+        if stopped is not worker and stopped.wants is not None:
+            console.note(f"worker {stopped.name} has stopped; `durable-dsl worker resume {stopped.name}` continues it")
+    for one in suspended:
+        console.note(f"worker {one.name} is suspended; `durable-dsl worker resume {one.name}` continues it")
     coming = engine.schedule.coming()
     if coming:
         from durable_dsl.engine.oplog.view import time_text

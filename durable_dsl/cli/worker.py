@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console, oplog_text
+from durable_dsl.cli import console, granting, oplog_text
 from durable_dsl.cli.completion import completed, components, workers
 from durable_dsl.cli.data import (
     add_data_option,
@@ -16,6 +16,7 @@ from durable_dsl.cli.data import (
     index,
     invocation_failed,
     opened,
+    wants_a_grant,
 )
 from durable_dsl.promise_ids import PromiseId
 
@@ -77,6 +78,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how_far = revert.add_mutually_exclusive_group(required=True)
     how_far.add_argument("--to", metavar="INDEX", type=index, help="the last entry kept")
     how_far.add_argument("--last", metavar="COUNT", type=index, help="take back so many invocations")
+    how_far.add_argument("--to", metavar="INDEX", type=int, help="the last entry kept")
+    how_far.add_argument("--last", metavar="COUNT", type=int, help="take back so many invocations")
+    for name, summary in (
+        ("grant", "allow a worker more; kept with the worker"),
+        ("revoke", "take back what a worker was granted"),
+    ):
+        granting.configure(action(name, summary, of_worker=False), gives=name == "grant")
     action("delete", "delete a worker with its history")
 
 
@@ -92,9 +100,11 @@ def run(arguments: argparse.Namespace) -> int:
         "update": _update,
         "fork": _fork,
         "revert": _revert,
+        "grant": granting.grant,
+        "revoke": granting.revoke,
         "delete": _delete,
     }
-    options = guest_options(arguments) if hasattr(arguments, "allow_http") else {}
+    options = guest_options(arguments) if hasattr(arguments, "max_memory") else {}
     with opened(arguments, reads=arguments.action in {"list", "show", "oplog"}, **options) as engine:
         return actions[arguments.action](engine, arguments)
 
@@ -128,13 +138,17 @@ def _facts(worker: Worker) -> dict[str, object]:
 
 
 def _show(engine: Engine, arguments: argparse.Namespace) -> int:
-    facts = engine.worker(arguments.name).describe(full=True)
+    worker = engine.worker(arguments.name)
+    facts = worker.describe(full=True)
     if arguments.json:
         console.print_json(facts)
         return console.OK
     error, updates, pending = facts.pop("error"), facts.pop("updates"), facts.pop("pending")
     unfinished, scheduled = facts.pop("unfinished"), facts.pop("scheduled")
+    wants, _ = facts.pop("wants"), facts.pop("grants")
     lines = [f"{label.replace('_', ' '):<12} {value}" for label, value in facts.items()]
+    lines += [f"{'granted':<12} {option}" for option in worker.permissions.granted.options]
+    lines += [] if wants is None else [f"{'wants':<12} {wants}"]
     lines += [f"{'waiting':<12} {call['function']} ({call['idempotency_key']})" for call in pending]
     lines += [f"{'at ' + call['time'][:19]:<12} {call['function']} ({call['idempotency_key']})" for call in scheduled]
     for update in updates:
@@ -157,7 +171,7 @@ def _told(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
 
 
 def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
-    worker = engine.worker(arguments.name)
+    worker = granting.told(engine.worker(arguments.name))
     return _after_resuming(worker, arguments, "resumed")
 
 
@@ -177,6 +191,8 @@ def _after_running(worker: Worker, arguments: argparse.Namespace, said: str) -> 
 
     worker.settle()
     _told(worker, arguments, said)
+    if worker.wants is not None:
+        raise wants_a_grant(worker.name)
     if worker.status != "failed":
         return console.OK
     error = worker.summary().error
@@ -210,6 +226,8 @@ def _complete_promise(engine: Engine, arguments: argparse.Namespace) -> int:
     found = PromiseId.parse(name) if index is None else None
     named = name if found is None else found.worker
     known = next((worker for worker in engine.workers() if worker.name == named), None)
+    if known is not None:
+        granting.told(engine.worker(named))
     before, waited = (0, False) if known is None else (known.oplog_index, known.status in {"suspended", "running"})
     done = engine.complete_promise(name, data) if index is None else engine.complete_promise(name, index, data)
     worker = engine.worker(named)
@@ -224,6 +242,8 @@ def _complete_promise(engine: Engine, arguments: argparse.Namespace) -> int:
     except LeaseError:  # the process that runs the worker has seen it
         return _told(worker, arguments, said)
     except InvocationError as error:
+        if error.type == "NotGranted":
+            _told(worker, arguments, said)
         raise invocation_failed(error, worker.name) from error
     return _after_running(worker, arguments, said)
 
@@ -279,7 +299,7 @@ def _index_of_promise(text: str) -> int:
 
 
 def _update(engine: Engine, arguments: argparse.Namespace) -> int:
-    worker = engine.worker(arguments.name)
+    worker = granting.told(engine.worker(arguments.name))
     component = engine.load(existing(arguments.component))
     if component.name != worker.component:
         raise console.CommandError(
@@ -292,7 +312,8 @@ def _update(engine: Engine, arguments: argparse.Namespace) -> int:
 def _fork(engine: Engine, arguments: argparse.Namespace) -> int:
     from durable_dsl.engine.oplog.summary import OVER
 
-    forked = engine.worker(arguments.name).fork(arguments.new_name, arguments.at)
+    engine.reach(arguments.name).fork(arguments.new_name, arguments.at)
+    forked = engine.worker(arguments.new_name)
     said = f"forked from {arguments.name}"
     if forked.status in OVER:
         return _told(forked, arguments, said)

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from durable_dsl.engine import promises, watcher
+from durable_dsl.engine import permissions, promises, watcher
 from durable_dsl.engine.cache import remember_hash, remembered_hash, user_cache
 from durable_dsl.engine.calls import Waiting
 from durable_dsl.engine.catalogue import Catalogue, WorkerRow
@@ -46,7 +46,7 @@ Progress = Callable[[Path], AbstractContextManager[object]]
 
 
 class Engine:
-    """An open data directory. Grants nothing to guests that is not given here."""
+    """An open data directory. A worker may do what it was granted, and nothing else."""
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class Engine:
         if timeout is not None and not 0 < timeout <= threading.TIMEOUT_MAX:
             raise UsageError(f"a time limit of {timeout} s", "give a number of seconds above 0")
         self.data = data
+        #: What those workers are granted that its user asks for by name.
         self.grants = grants
         self.env = dict(env)
         self._told: set[str] = set()
@@ -99,6 +100,7 @@ class Engine:
         *,
         allow_http: Iterable[str] = (),
         dirs: Iterable[str] = (),
+        workers: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
         max_memory: int | None = None,
         timeout: float | None = None,
@@ -108,14 +110,17 @@ class Engine:
     ) -> Self:
         """Open or create a data directory.
 
-        `allow_http` lists the authorities that guests may make requests to, as "api.example.com:443"; the port may be
-        left out. `dirs` are directories of this machine that guests see, as "./invoices::/invoices:ro". `env` is what
-        new workers see as environment. `max_memory` bounds each instance (bytes), `timeout` each invocation (seconds).
-        `output(level, data)` gets what guests write; by default it goes to stderr.
+        What guests may do is granted to the workers that `worker` gives, and kept with them; those that are reached
+        through other workers get nothing of it. `allow_http` lists the authorities that they may make requests to, as
+        "api.example.com:443"; the port may be left out. `dirs` are directories of this machine that they see, as
+        "./invoices::/invoices:ro". `workers` are components, or "*", whose workers they may see and steer as their own.
+
+        `env` is what new workers see as environment. `max_memory` bounds each instance (bytes), `timeout` each
+        invocation (seconds). `output(level, data)` gets what guests write; by default it goes to stderr.
         """
         return cls(
             Path(data),
-            grants=Grants(allow_http, dirs),
+            grants=Grants.of(allow_http, dirs, workers),
             env=env or {},
             max_memory=max_memory,
             timeout=timeout,
@@ -195,7 +200,8 @@ class Engine:
         """The worker of that name, made if need be; without a name a new one with a generated name.
 
         A worker that is on another build of its component is moved to the one given, by replaying its history on it;
-        raises UpdateRefused where that does something else, and the worker stays as it is.
+        raises UpdateRefused where that does something else, and the worker stays as it is. What the engine was opened
+        with is granted to it, and kept.
         """
         row = self.catalogue.worker(name) if name is not None else None
         if row is None:
@@ -203,16 +209,54 @@ class Engine:
                 raise UsageError(f"there is no worker {name!r} in {self.data}", "give a component to make it")
             name = name or f"{component.name}-{uuid.uuid4().hex[:8]}"
             created = Create(component.name, component.version, env=tuple(self.env.items()))
-            row = self.catalogue.create_worker(name, created, self.clock.now())
+            row = self.catalogue.create_worker(name, created, self.clock.now(), self.grants)
         if component is not None and row.component != component.name:
             raise UsageError(
                 f"worker {row.name!r} belongs to component {row.component!r}, not {component.name!r}",
                 "use another worker name",
             )
         worker = self._worker_of(row)
+        worker.granted_anew = self.grants.beyond(worker.permissions.own) if self.grants else self.grants
+        if worker.granted_anew:
+            worker.permissions.change(lambda granted: granted.plus(self.grants))
         if component is not None and worker.version != component.version:
             worker.update(component)
         return worker
+
+    def reach(self, name: str) -> Worker:
+        """The worker of that name, as it is: for what reaches it otherwise than at its user's wish."""
+        row = self.catalogue.worker(name)
+        if row is None:
+            raise UsageError(f"there is no worker {name!r} in {self.data}")
+        return self._worker_of(row)
+
+    def grant(
+        self,
+        component: str,
+        *,
+        allow_http: Iterable[str] = (),
+        dirs: Iterable[str] = (),
+        workers: Iterable[str] = (),
+    ) -> None:
+        """Allow all workers of a component more, those to come as well; in the form of `Engine.open`."""
+        more = Grants.of(allow_http, dirs, workers)
+        permissions.change(self.store, permissions.of_component(self, component), lambda granted: granted.plus(more))
+
+    def revoke(
+        self,
+        component: str,
+        *,
+        allow_http: Iterable[str] = (),
+        dirs: Iterable[str] = (),
+        workers: Iterable[str] = (),
+    ) -> None:
+        """Take back what all workers of a component were granted; a directory by its place (`/invoices`)."""
+        owner = permissions.of_component(self, component)
+        permissions.change(self.store, owner, lambda granted: granted.minus(allow_http, dirs, workers))
+
+    def granted(self, component: str) -> Grants:
+        """What all workers of a component were granted."""
+        return permissions.load(self.store, permissions.of_component(self, component))[0]
 
     def workers(self) -> list[Worker]:
         """All workers of the data directory, by name."""

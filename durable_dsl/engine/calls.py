@@ -19,7 +19,7 @@ from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, U
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.session import arguments_text, result_of
-from durable_dsl.engine.signals import Closing
+from durable_dsl.engine.signals import Closing, NotGranted
 from durable_dsl.engine.watcher import request_release
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _ASKS_AGAIN = 250_000_000
 
 
 class NoCallee(UsageError):  # noqa: N818 - a state of things, told to the guest
-    """There is no such component, or the worker belongs to another one."""
+    """The worker belongs to another component."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,15 @@ class Address:
     def find(self, host: Host, env: tuple[tuple[str, str], ...], args: tuple[str, ...]) -> Worker:
         """The worker, made if need be with these arguments and this environment. Raises NoCallee.
 
-        What the caller has recorded is on disk before a worker is made: its name may be in there.
+        What the caller has recorded is on disk before a worker is made: its name may be in there. A component that is
+        not there may come to be: then the caller, which stops, goes on.
         """
         assert self.worker is not None
         engine = host.worker.engine
         component = engine.catalogue.name_of(self.component)
         if component is None:
-            raise NoCallee(f"there is no component {self.component} in this data directory")
+            way = "give it: durable-dsl run … --component FILE, or Engine.load"
+            raise NotGranted(f"calling component {self.component}, which is not in this data directory", way)
         row = engine.catalogue.worker(self.worker)
         if row is None:
             build = engine.catalogue.latest(component)
@@ -78,7 +80,7 @@ class Address:
             row = engine.catalogue.create_worker(self.worker, created, engine.clock.now())
         if row.component != component:
             raise NoCallee(f"worker {self.worker!r} belongs to component {row.component!r}, not {component!r}")
-        return engine.worker(row.name)
+        return engine.reach(row.name)
 
 
 class Call:
@@ -128,6 +130,8 @@ class Call:
         except InvocationError as error:
             if error.type == "EngineClosed":  # nothing is known of the call yet
                 raise Closing from error
+            if error.type == "NotGranted":  # nor is that an outcome
+                raise NotGranted.of_callee(self._callee.name, error.message) from error
             raise
 
     def hand_over(self, connection: sqlite3.Connection) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from durable_dsl.component_ids import component_id_of
+from durable_dsl.engine import permissions
 from durable_dsl.engine.errors import StoreError, UsageError
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.whole_files import write_whole
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
+    from durable_dsl.engine.grants import Grants
     from durable_dsl.engine.oplog.entries import Create
     from durable_dsl.engine.oplog.store import Store
 
@@ -106,10 +108,15 @@ class Catalogue:
     def workers(self) -> list[WorkerRow]:
         return [_worker(row) for row in self._store.select("worker", "ORDER BY name")]
 
-    def create_worker(self, name: str, created: Create, now: int) -> WorkerRow:
+    def create_worker(self, name: str, created: Create, now: int, grants: Grants | None = None) -> WorkerRow:
         """Make the worker and its entry 1; an existing one of that name is returned as it is."""
 
-        self._store.transaction(lambda connection: self.insert_worker(connection, name, created, now))
+        def work(connection: sqlite3.Connection) -> None:
+            worker = self.insert_worker(connection, name, created, now)
+            if worker is not None and grants:
+                permissions.write(connection, permissions.worker_owner(worker), grants)
+
+        self._store.transaction(work)
         row = self.worker(name)
         assert row is not None
         return row
@@ -127,6 +134,7 @@ class Catalogue:
         def work(connection: sqlite3.Connection) -> None:
             for table in ("entry", "payload", "queue", "schedule", "promise", "control"):
                 connection.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))  # noqa: S608 - fixed names
+            permissions.delete(connection, permissions.worker_owner(worker))
             connection.execute("DELETE FROM worker WHERE id = ?", (worker,))
 
         self._store.transaction(work)

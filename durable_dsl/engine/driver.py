@@ -27,6 +27,7 @@ from durable_dsl.engine.signals import (
     Exit,
     Failure,
     Interrupt,
+    NotGranted,
     Restart,
     Rewind,
     Signal,
@@ -62,6 +63,7 @@ class Driver:
         self._session: Session | None = None
         self._signal: Signal | None = None
         self._woken = False
+        self._wanted = False  # it had stopped for the want of a grant
         self.summary: Summary = summarize(engine.store, worker.id)
         self.status = self.summary.status
         self.log = Oplog(engine.store, worker.id, engine.clock, self.summary.ends)
@@ -134,6 +136,7 @@ class Driver:
     def _start(self) -> Session:
         """A new instance, and the history in it; completes what was under way."""
         self.reload()
+        self._wanted = self.worker.permissions.wants is not None
         if self.summary.pending_update is not None:
             attempted = updating.attempt(self)
             if attempted is not None:
@@ -186,6 +189,9 @@ class Driver:
         self.summary.underway = None
         self.summary.failures = {}
         self.status = "idle"
+        if self._wanted:
+            self.worker.permissions.stopped(None)
+            self._wanted = False
         self._publish(key, value)
 
     # What follows
@@ -211,6 +217,11 @@ class Driver:
                 self._interrupted()
             case Closing():
                 raise _closed()
+            case NotGranted():
+                self.reload()
+                self.worker.permissions.stopped(str(end))
+                self._engine.tell_once(f"worker {self.worker.name}: {end}")
+                raise InvocationError("NotGranted", str(end), "", self.status)
             case Divergence():
                 self.status = self.summary.status
                 raise InvocationError("Divergence", self._with_place(session, str(end)), "", self.status)

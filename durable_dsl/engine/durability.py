@@ -30,7 +30,7 @@ from durable_dsl.engine.oplog.entries import (
     ImportedFunctionInvoked,
 )
 from durable_dsl.engine.oplog.text import encode
-from durable_dsl.engine.signals import UnfinishedWrite
+from durable_dsl.engine.signals import NotGranted, UnfinishedWrite
 
 if TYPE_CHECKING:
     import sqlite3
@@ -67,6 +67,7 @@ def durable(
     commit: bool = False,
     transaction: bool = False,
     leaves: bool = True,
+    permit: Callable[..., None] | None = None,
 ) -> Implementation:
     """Make `perform(host, *arguments)` a durable call.
 
@@ -75,6 +76,7 @@ def durable(
     `batch(host, *arguments)` gives the batch that the call is a step of, and `ends(stored)` says which result is its
     last one. `commit` forces the entry to disk where the type does not. A remote write that `leaves` nothing behind
     before its entry is on disk is told by False.
+    `permit(host, *arguments)` ends the guest where its worker may not do this, before anything is written.
     With `transaction` the effect is in the data directory's own database: `perform(host, connection, *arguments)` runs
     in the transaction that writes the entry, so that there is never one without the other.
     """
@@ -99,6 +101,8 @@ def durable(
     def live(host: Host, arguments: tuple[Any, ...]) -> Any:
         if host.signal is not None:
             raise host.signal
+        if permit is not None:
+            permit(host, *arguments)
         log = host.log
         probe = log.probe
         if not host.recording:
@@ -125,7 +129,12 @@ def durable(
                 lambda value: ImportedFunctionInvoked(name, asked, encode(value), function_type),
             )
         else:
-            value = perform(host, *arguments)
+            try:
+                value = perform(host, *arguments)
+            except NotGranted:
+                if begin is not None:  # it was not done, and is begun anew when it may be
+                    log.append_jump(begin)
+                raise
             if probe is not None:
                 probe.called("effect", host, name, function_type)
             begun = None if member is None else member.begin

@@ -92,7 +92,7 @@ class Schedule:
                 return
             name = self._engine.store.name_of(worker)
             try:
-                run_queue(self._engine.worker(name))
+                run_queue(self._engine.reach(name))
             except StoreError:
                 raise
             except EngineError as error:

@@ -99,6 +99,27 @@ class TimedOut(Fatal):
     """The invocation took longer than the engine's time limit."""
 
 
+class NotGranted(Signal):
+    """The guest asked for something that its worker may not do, or that is not there to be had.
+
+    That is no outcome: nothing of the call is recorded, and the worker goes on from here when it may. `way` says how.
+    """
+
+    def __init__(self, what: str, way: str) -> None:
+        super().__init__(what, way)
+        self.what = what
+        self.way = way
+
+    @staticmethod
+    def of_callee(name: str, said: str) -> NotGranted:
+        """What stopped a worker stops the one that waits for it."""
+        what, _, way = said.partition("\n  ")
+        return NotGranted(f"calling worker {name}, which has stopped ({what})", way)
+
+    def __str__(self) -> str:
+        return f"refused: {self.what}\n  {self.way}"
+
+
 class Divergence(Signal):
     """The guest did something else than what its oplog has recorded at `index`. Nothing is written."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine import updating
+from durable_dsl.engine import permissions, updating
 from durable_dsl.engine.errors import InvocationError, LeaseError, UsageError
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.oplog.entries import Create, Interrupted, PendingUpdate, Revert
@@ -96,6 +96,7 @@ def fork(worker: Worker, name: str, index: int) -> None:
         target = engine.catalogue.insert_worker(connection, name, copy, engine.clock.now())
         if target is None:
             raise UsageError(f"there is a worker {name!r} already", "give the new one another name")
+        permissions.copy(connection, permissions.worker_owner(worker.id), permissions.worker_owner(target))
         engine.store.copy_entries(connection, worker.id, target, 2, index)
         for promise in tables.select(connection, "promise", "WHERE worker = ? AND idx <= ?", (worker.id, index)):
             tables.insert(connection, "promise", **{**promise, "worker": target})

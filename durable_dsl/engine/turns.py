@@ -17,6 +17,7 @@ from durable_dsl.engine.bridge_errors import UnknownExport
 from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
+from durable_dsl.engine.permissions import Permissions
 from durable_dsl.engine.queue import Queue
 from durable_dsl.engine.session import arguments_of
 from durable_dsl.engine.signals import Closing
@@ -43,6 +44,8 @@ class Turns:
         self.name = row.name
         #: The name of its component.
         self.component = row.component
+        #: What it may do.
+        self.permissions = Permissions(engine, row.id, row.name, row.component)
         self._condition = threading.Condition()
         self._jobs: dict[str, Invocation] = {}
         self._waiting: deque[Invocation] = deque()

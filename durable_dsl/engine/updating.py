@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from durable_dsl.engine import diagnosis, snapshots
 from durable_dsl.engine.bridge import GuestTrap, UnknownExport
-from durable_dsl.engine.errors import EngineError
+from durable_dsl.engine.errors import EngineError, UsageError
 from durable_dsl.engine.failures import tell
 from durable_dsl.engine.oplog.entries import FailedUpdate, PendingUpdate, SuccessfulUpdate
-from durable_dsl.engine.signals import Closing, Divergence, Failure, Signal
+from durable_dsl.engine.signals import Closing, Divergence, Failure, NotGranted, Signal
 
 if TYPE_CHECKING:
     from durable_dsl.engine.driver import Driver
@@ -60,7 +60,7 @@ def attempt(driver: Driver) -> Session | None:
             else:
                 session.on_live = settle
         driver.replay(session)
-    except Closing:
+    except (Closing, NotGranted):  # nothing has come out yet
         raise
     except (Signal, GuestTrap, EngineError) as end:
         if settled:
@@ -96,6 +96,9 @@ def save_snapshot(driver: Driver, version: int) -> str | None:
         saved = snapshots.save(session)
     except UnknownExport:
         reason = f"version {driver.summary.version} exports no save-snapshot"
+    except NotGranted as refused:
+        driver.drop_session()
+        raise UsageError(f"worker {driver.worker.name!r} cannot save its snapshot: {refused}") from refused
     except (GuestTrap, Failure) as end:
         reason = f"save-snapshot failed: {_why(driver, end)}"
         driver.drop_session()

@@ -10,6 +10,7 @@ from durable_dsl.engine.accepting import Accepting, told
 from durable_dsl.engine.driver import Driver
 from durable_dsl.engine.elsewhere import begun_or_joined
 from durable_dsl.engine.errors import DamagedError, StoreError, UpdateRefused, UsageError
+from durable_dsl.engine.grants import Grants
 from durable_dsl.engine.json_form import python_arguments
 from durable_dsl.engine.oplog.entries import Create, Record
 from durable_dsl.engine.oplog.summary import OVER
@@ -17,6 +18,8 @@ from durable_dsl.engine.oplog.view import time_text
 from durable_dsl.engine.retries import DEFAULT_POLICY, RetryPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.catalogue import WorkerRow
     from durable_dsl.engine.component import Export
@@ -30,6 +33,8 @@ class Worker(Accepting):
     def __init__(self, engine: Engine, row: WorkerRow) -> None:
         super().__init__(engine, row)
         self.default_policy: RetryPolicy = DEFAULT_POLICY
+        #: What its user's engine was opened with, and it did not have yet.
+        self.granted_anew = Grants()
 
     def __repr__(self) -> str:
         return f"<Worker {self.name} {self.status}>"
@@ -79,7 +84,7 @@ class Worker(Accepting):
         """Continue what is under way, and then the queue; returns when what was under way is done.
 
         If that fails, the worker's status tells. Raises InvocationError where the worker cannot go on at all: its build
-        does something else than its oplog has recorded.
+        does something else than its oplog has recorded, or it wants a grant.
         """
         if self.status in OVER:
             raise UsageError(
@@ -90,7 +95,7 @@ class Worker(Accepting):
             self._driver.wake()
         with self.turn() as driver:
             failed = self._run(driver, None) if driver.status not in OVER else None  # another thread may have run it
-            if failed is not None and failed.type == "Divergence":
+            if failed is not None and failed.type in {"Divergence", "NotGranted"}:
                 raise failed
             self.take_up_queue(driver)
 
@@ -130,10 +135,39 @@ class Worker(Accepting):
     def fork(self, name: str, at: int | None = None) -> Worker:
         """A new worker with the same history up to entry `at` (the last one by default), continued in a thread."""
         steering.fork(self, name, self.engine.store.last_index(self.id) if at is None else at)
-        forked = self.engine.worker(name)
+        forked = self.engine.reach(name)
         if forked.status not in OVER:
             forked.resume_in_background()
         return forked
+
+    # What it may do
+
+    def grant(
+        self,
+        *,
+        allow_http: Iterable[str] = (),
+        dirs: Iterable[str] = (),
+        workers: Iterable[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Allow it more, in the form of `Engine.open`; kept with the worker, whichever process runs it.
+
+        `workers` are components, or `*`, whose workers it may see and steer as its own. `env` changes the environment;
+        what the worker has read of it, and has on record, stays what it was.
+        """
+        more = Grants.of(allow_http, dirs, workers, env)
+        self.permissions.change(lambda granted: granted.plus(more))
+
+    def revoke(
+        self,
+        *,
+        allow_http: Iterable[str] = (),
+        dirs: Iterable[str] = (),
+        workers: Iterable[str] = (),
+        env: Iterable[str] = (),
+    ) -> None:
+        """Take back what it was granted; a directory by its place (`/invoices`), a variable by its name."""
+        self.permissions.change(lambda granted: granted.minus(allow_http, dirs, workers, env))
 
     # Reading
 
@@ -189,11 +223,18 @@ class Worker(Accepting):
             ]
             facts["error"] = None if error is None else told(error).as_json()
             facts["unfinished"] = [] if error is None else unfinished.named_in(error["message"])
+            facts["grants"] = self.permissions.granted.as_json()
+            facts["wants"] = self.wants
             facts["updates"] = [
                 {"version": one.version, "mode": one.mode, "status": one.status, "details": one.details}
                 for one in summary.updates
             ]
         return facts
+
+    @property
+    def wants(self) -> str | None:
+        """What it has stopped for the want of, and how to give it; None where it may go on."""
+        return self.permissions.wants if self.summary().underway is not None else None
 
     def environment(self, component: LoadedComponent) -> list[tuple[str, str]]:
         """The environment that the guest sees: the worker's own, then Golem's names."""
@@ -202,4 +243,9 @@ class Worker(Accepting):
             "GOLEM_COMPONENT_ID": component.id,
             "GOLEM_COMPONENT_VERSION": str(component.version),
         }
-        return [*((name, value) for name, value in self.created.env if name not in golem), *golem.items()]
+        return [*((name, value) for name, value in self.variables if name not in golem), *golem.items()]
+
+    @property
+    def variables(self) -> list[tuple[str, str]]:
+        """The worker's own environment: what it was made with, and what was changed since."""
+        return list({**dict(self.created.env), **dict(self.permissions.granted.env)}.items())

@@ -112,7 +112,7 @@ def test_a_promise_from_the_command_line(verb, tmp_path):
 
 
 def test_a_request_that_is_not_granted_after_a_promise_is_told_as_run_tells_it(verb, tmp_path):
-    """Exit status 3 with the refusal, however soon the worker fails; a policy with one attempt makes it soon."""
+    """Exit status 1 with what would allow it, and the worker goes on once it is: no attempt was used up."""
     source = f"""{HTTP}
 host.set_retry_policy(host.RetryPolicy(max_attempts=0, min_delay=1, max_delay=2, multiplier=1.0))
 promise = host.create_promise()
@@ -129,10 +129,13 @@ answer(send("get", "http://127.0.0.1:9/"))
     process.wait()
     status, _, err = verb("worker", "complete-promise", "w", index)
 
-    assert 3 == status
-    assert "worker w: promise" in err
-    assert "--allow-http 127.0.0.1:9" in err
-    assert "error: the invocation failed; worker 'w' is failed" in err
+    assert 1 == status
+    assert f"worker w: promise {index} completed" in err
+    assert "durable-dsl worker grant w --allow-http 127.0.0.1:9" in err
+    assert "error: worker 'w' has stopped where it was" in err
+    assert 1 == verb("worker", "resume", "w")[0]
+    assert 0 == verb("worker", "grant", "w", "--allow-http", "127.0.0.1:9")[0]
+    assert "ConnectionRefused" in verb("worker", "resume", "w")[2]  # nobody listens there
 
 
 def test_revert_and_fork(verb):
@@ -183,12 +186,16 @@ def test_delete(verb):
 
 
 def test_granting_a_directory(verb, tmp_path):
-    """--dir, for this command only."""
+    """--dir is kept with the worker; one that was there before is said to have more."""
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "f").write_text("x")
     grant = ("--dir", f"{tmp_path / 'shared'}::/shared:ro")
 
-    assert '"x"\n' == run(verb, "result = open('/shared/f').read()", *grant)[1]
+    reads = "result = open('/shared/f').read()"
+    assert ('"x"\n', "") == run(verb, reads, *grant)[1:]
+    assert '"x"\n' == run(verb, reads)[1]
+    run(verb, "result = 1", name="other")
+    assert "worker other has from now on: --dir " in run(verb, reads, *grant, name="other")[2]
     assert 1 == run(verb, "", "--dir", "nonsense")[0]
 
 
@@ -216,14 +223,19 @@ def test_updating_to_a_file_that_is_not_there(verb, tmp_path):
     assert (1, f"error: there is no file {tmp_path / 'none.wasm'}\n") == (status, err)
 
 
-def test_a_directory_that_is_not_granted_any_more(verb, tmp_path):
-    """What the worker read there is in its oplog, but it cannot be asked for: the hint says so."""
+def test_a_directory_that_was_taken_back(verb, tmp_path):
+    """What the worker read there is in its oplog; it stops when it wants more, until it has the directory again."""
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "file").write_text("text")
     grant = ("--dir", f"{tmp_path / 'shared'}::/shared")
     source = "result = open('/shared/file').read()"
     assert '"text"\n' == run(verb, source, *grant)[1]
-    status, _, err = run(verb, "result = 1")
+    assert 0 == verb("worker", "revoke", "w", "--dir", "/shared")[0]
+    assert '"1"\n' == run(verb, "result = 1")[1]
+    status, _, err = run(verb, source)
     assert 1 == status
-    assert "it may have been run with a --dir that is not given now" in err
-    assert '"1"\n' == run(verb, "result = 1", *grant)[1]
+    assert f"durable-dsl worker grant w --dir {tmp_path / 'shared'}::/shared" in err
+    assert [f"--dir {tmp_path / 'shared'}::/shared"] == facts(verb)["wants"].split("worker grant w ")[1:]
+    assert 0 == verb("worker", "grant", "w", *grant)[0]
+    assert 0 == verb("worker", "resume", "w")[0]
+    assert ("idle", None) == (facts(verb)["status"], facts(verb)["wants"])

@@ -142,7 +142,6 @@ def test_what_is_recorded(engine, shop):
 @pytest.mark.parametrize(
     ("call", "kind", "said"),
     [
-        ('other("s", "00000000-0000-0000-0000-000000000000").invoke_and_await("x", [])', "NotFound", "no component"),
         ('other("caller", CALLEE).invoke_and_await("x", [])', "NotFound", "belongs to component 'script'"),
         ('other("s", CALLEE).invoke_and_await("test:shop/orders.{cancel}", [])', "ProtocolError", "no export"),
         ('other("s", CALLEE).invoke_and_await("double", [])', "ProtocolError", "takes 1 arguments, not 0"),

@@ -14,7 +14,7 @@ from typing import ClassVar
 import pytest
 
 from durable_dsl import Err
-from durable_dsl.engine import Engine
+from durable_dsl.engine import Engine, InvocationError
 from durable_dsl.testing.building import component_of
 
 APP = Path(__file__).parent / "app" / "fetcher.py"
@@ -128,12 +128,16 @@ def test_a_recovery_sends_nothing_again(server, tmp_path):
 
 
 def test_nothing_is_allowed_by_default(server, tmp_path):
-    """The guest sees HttpDenied, and the server nothing."""
+    """The worker stops before anything of it is on record, the server sees nothing; what is allowed then is done."""
     before = len(Handler.seen)
     said = []
     with Engine.open(tmp_path, output=lambda _level, data: said.append(data)) as engine:
         worker = engine.worker("fetcher", engine.load(component_of(APP)))
+        with pytest.raises(InvocationError) as raised:
+            worker.invoke("blocking", "get", f"http://{server}", idempotency_key="k")
 
-        assert {"err": "HttpDenied: GET"} == worker.invoke("blocking", "get", f"http://{server}")
-    assert before == len(Handler.seen)
-    assert b"--allow-http" in b"".join(said)
+        assert ("NotGranted", before) == (raised.value.type, len(Handler.seen))
+        assert b"".join(said).endswith(f"durable-dsl worker grant fetcher --allow-http {server}\n".encode())
+        worker.grant(allow_http=[server])
+        assert "ok" in worker.invoke("blocking", "get", f"http://{server}", idempotency_key="k")
+    assert before + 1 == len(Handler.seen)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from durable_dsl.engine import Engine
+from durable_dsl.engine import Engine, InvocationError
 from tests.components import built_once
 from tests.http.server import echo_server
 
@@ -83,18 +83,34 @@ def test_asynchronous_requests_are_under_way_at_the_same_time(worker, server):
     assert server.most > 1
 
 
-def test_a_denied_host_is_named_with_what_would_allow_it(server, component, tmp_path):
-    """Each library's own connection error, and nothing reaches the server."""
+@pytest.mark.parametrize("library", ["httpx", "httpx async", "requests", "urllib"])
+def test_a_denied_host_stops_the_worker(server, component, tmp_path, library):
+    """No library gets to see it as an error; nothing reaches the server, and once it is allowed the worker goes on."""
     before = len(server.seen)
-    said = []
-    with Engine.open(tmp_path, output=lambda _level, data: said.append(data)) as engine:
+    call = ("told-async", "get") if library == "httpx async" else ("told", library, "get")
+    with Engine.open(tmp_path, output=lambda *_: None) as engine:
         worker = engine.worker("libraries", engine.load(component))
-        told = [worker.invoke("told", library, "denied", server.url) for library in ("httpx", "requests", "urllib")]
+        with pytest.raises(InvocationError, match=f"--allow-http {server.address}") as raised:
+            worker.invoke(*call, server.url, idempotency_key="k")
+        assert ("NotGranted", before) == (raised.value.type, len(server.seen))
+        worker.grant(allow_http=[server.address])
 
-    kinds = ["ConnectError", "ConnectionError", "URLError"]
-    assert kinds == [text.split()[1].strip(":") for text in told]
-    assert all(f"--allow-http {server.address}" in text for text in told), told
-    assert before == len(server.seen)
+        assert not worker.invoke(*call, server.url, idempotency_key="k").startswith("raised")
+    assert before < len(server.seen)
+
+
+def test_gathered_requests_that_are_denied(server, component, tmp_path):
+    """None of the tasks is told of it; all are under way at the same time when the worker goes on."""
+    server.most = 0
+    with Engine.open(tmp_path, allow_http=["127.0.0.1:1"], output=lambda *_: None) as engine:
+        worker = engine.worker("libraries", engine.load(component))
+        with pytest.raises(InvocationError, match="NotGranted"):
+            worker.invoke("together", server.url, 4, idempotency_key="k")
+        assert 0 == server.most
+        worker.grant(allow_http=[server.address])
+        worker.invoke("together", server.url, 4, idempotency_key="k")
+
+    assert server.most > 1
 
 
 @pytest.mark.parametrize("way", ["httpx", "requests", "urllib"])

@@ -57,7 +57,7 @@ def get_directories(host: Host) -> list[tuple[Descriptor, str]]:
     a failure; a recorded call there would be one that a fixed build does not make.)
     """
     file = OpenFile(os.open(host.files.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | UNTOUCHED))
-    mounts = host.worker.engine.grants.dirs
+    mounts = host.worker.permissions.granted.mounts
     return [
         *((Descriptor(file, _ALL), name) for name in ("/", ".")),
         *((Descriptor(None, _READS if mount.read_only else _ALL, mount), mount.guest) for mount in mounts),
@@ -326,6 +326,8 @@ def metadata_hash_at(host: Host, base: Descriptor, path_flags: list[str], path: 
 
 @types.plain("[method]descriptor.is-same-object")
 def is_same_object(_host: Host, one: Descriptor, other: Descriptor) -> bool:
+    if one.mount is not None or other.mount is not None:  # by name: nothing is opened there for the asking
+        return (one.mount, one.path) == (other.mount, other.path)
     return os.path.sameopenfile(one.fd, other.fd)
 
 

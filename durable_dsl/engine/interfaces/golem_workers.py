@@ -34,7 +34,7 @@ def metadata_of(worker: Worker) -> Record:
     return {
         "worker-id": worker_record(worker.component, worker.name),
         "args": list(created.args),
-        "env": [list(pair) for pair in created.env],
+        "env": [list(pair) for pair in worker.variables],
         "status": worker.status,
         "component-version": summary.version,
         "retry-count": sum(summary.failures.values()),
@@ -54,7 +54,7 @@ def _of_name(record: Record) -> str:
 @golem_host.durable("get-worker-metadata", READ_REMOTE, "golem::api::get-worker-metadata", request=_of_name)
 def get_worker_metadata(host: Host, worker: Record) -> Record | None:
     row = find_worker(host, worker)
-    return None if row is None else metadata_of(host.worker.engine.worker(row.name))
+    return None if row is None else metadata_of(host.worker.engine.reach(row.name))
 
 
 class GetWorkers:
@@ -111,7 +111,7 @@ def _carried_out(action: Any, *arguments: Any) -> None:
 )
 def update_worker(host: Host, worker: Record, version: int, mode: str) -> None:
     row = known_worker(host, worker)
-    _carried_out(steering.request_update, host.worker.engine.worker(row.name), version, mode)
+    _carried_out(steering.request_update, host.worker.engine.reach(row.name), version, mode)
 
 
 @golem_host.durable(
@@ -125,8 +125,8 @@ def fork_worker(host: Host, source: Record, target: Record, index: int) -> None:
     if row.id == host.worker.id:
         host.log.commit()
     engine = host.worker.engine
-    _carried_out(steering.fork, engine.worker(row.name), target["worker-name"], index)
-    engine.worker(target["worker-name"]).resume_in_background()
+    _carried_out(steering.fork, engine.reach(row.name), target["worker-name"], index)
+    engine.reach(target["worker-name"]).resume_in_background()
 
 
 @golem_host.durable(
@@ -140,7 +140,7 @@ def revert_worker(host: Host, worker: Record, target: Record) -> None:
     ((how, number),) = target.items()
     if row.id == host.worker.id:
         raise Failure("a worker cannot revert itself while it runs; set-oplog-index goes back", "HostError")
-    one = host.worker.engine.worker(row.name)
+    one = host.worker.engine.reach(row.name)
     if how == "revert-to-oplog-index":
         _carried_out(steering.revert, one, number)
     else:

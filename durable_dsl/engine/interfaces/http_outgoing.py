@@ -10,7 +10,7 @@ from durable_dsl.engine.http_client import DEFAULT_SECONDS, Request
 from durable_dsl.engine.interfaces.http_bodies import was_all
 from durable_dsl.engine.interfaces.http_requests import PHASES, OutgoingRequest, RequestOptions
 from durable_dsl.engine.interfaces.http_responses import FutureResponse
-from durable_dsl.engine.interfaces.http_sending import Sending
+from durable_dsl.engine.interfaces.http_sending import Sending, permit
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.oplog import text
 
@@ -50,6 +50,9 @@ def handle(host: Host, made: OutgoingRequest, options: RequestOptions | None) ->
         timeouts["between-bytes-timeout"],
     )
     summary = {"method": request.method, "uri": f"{scheme.lower()}://{made.authority}{request.target}"}
+    if not host.replaying:
+        host.check_signal()
+        permit(host, request, summary["uri"])
     batch = open_batch(host, _HANDLE, text.encode({**summary, "headers": made.headers.texts()}), was_all)
     return {"ok": FutureResponse(Sending(host, batch, request, summary))}
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from durable_dsl.engine.http_client_errors import ErrorCode
 
 LOST = "the connection was lost when the worker was restarted, and the request must not be sent again"
-REFUSED = "HTTP-request-denied"
 
 
 class Sending:
@@ -31,8 +30,6 @@ class Sending:
         self.exchange: Exchange | None = None
         #: The guest has been told that there is an answer, or an end.
         self.told_ready = False
-        #: It was not allowed, and not sent.
-        self.refused = False
         self._host = host
         self._request = request
         if batch.standing == "now":
@@ -52,27 +49,18 @@ class Sending:
         """Why there is no response to come, or to go on with; None where it comes, or may come."""
         if self.exchange is not None:
             return self.exchange.failure
-        return REFUSED if self.refused else "connection-terminated"
+        return "connection-terminated"
 
     def start(self) -> None:
-        """Send it now, if that is allowed."""
+        """Send it now; ends the guest where that is not allowed."""
         host, request = self._host, self._request
-        engine = host.worker.engine
-        if engine.grants.allow_http(request.host, request.port):
-            self.exchange = Exchange(request, host.notify)
-            host.outstanding.opened(self.exchange)
-            return
-        self.refused = True
-        engine.tell_once(
-            f"refused: {request.method} {self.summary['uri']}\n"
-            f"  to allow it: durable-dsl run --allow-http {_written(request)}, or Engine.open(allow_http=[…])"
-        )
-        if request.body is not None:
-            request.body.discard()
+        permit(host, request, self.summary["uri"])
+        self.exchange = Exchange(request, host.notify)
+        host.outstanding.opened(self.exchange)
 
     def asked_for(self) -> None:
         """The guest waits for its response: it goes out now, as it is."""
-        if self.exchange is None and self.repeated and not self.refused:
+        if self.exchange is None and self.repeated:
             self._host.outstanding.withdraw(self)
             self.start()
         if self.exchange is not None:
@@ -108,6 +96,6 @@ class Arrival(Pollable):
         wait_for(host, [self])
 
 
-def _written(request: Request) -> str:
-    name = f"[{request.host}]" if ":" in request.host else request.host
-    return f"{name}:{request.port}"
+def permit(host: Host, request: Request, uri: str) -> None:
+    """Ends the guest where its worker may not send this."""
+    host.worker.permissions.require_http(request.method, uri, request.host, request.port)

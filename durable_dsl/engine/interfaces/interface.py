@@ -49,6 +49,7 @@ class Interface:
         finish: Implementation | None = None,
         commit: bool = False,
         transaction: bool = False,
+        permit: Callable[..., None] | None = None,
     ) -> Decorator:
         """Declare a function whose results come from the oplog in replay (see `durability.durable`)."""
 
@@ -61,6 +62,7 @@ class Interface:
                 finish=finish,
                 commit=commit,
                 transaction=transaction,
+                permit=permit,
             )
             self.functions[function] = call
             return call

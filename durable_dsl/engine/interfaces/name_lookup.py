@@ -1,4 +1,4 @@
-"""wasi:sockets/ip-name-lookup: for hosts that requests are allowed to; all others are `access-denied`.
+"""wasi:sockets/ip-name-lookup: for hosts that requests are allowed to; with any other the worker stops.
 
 The whole answer is recorded.
 """
@@ -53,19 +53,12 @@ def _stream(_host: Host, stored: Outcome, *_: object) -> Outcome:
     READ_REMOTE,
     "sockets::ip_name_lookup::resolve_addresses",
     request=lambda _network, name: name,
+    permit=lambda host, _network, name: host.worker.permissions.require_lookup(name),
     finish=_stream,
 )
-def resolve_addresses(host: Host, _network: Network, name: str) -> Outcome:
-    engine = host.worker.engine
-    wanted = name.lower()
-    if not any(grant.allows(wanted, grant.port or 0) for grant in engine.grants.http):
-        engine.tell_once(
-            f"refused: looking up {name}\n"
-            f"  to allow it: durable-dsl run --allow-http {name}, or Engine.open(allow_http=[…])"
-        )
-        return {"err": "access-denied"}
+def resolve_addresses(_host: Host, _network: Network, name: str) -> Outcome:
     try:
-        found = socket.getaddrinfo(wanted, None, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(name.lower(), None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         return {"err": "temporary-resolver-failure" if error.errno == _TEMPORARY else "name-unresolvable"}
     except UnicodeError:

@@ -55,7 +55,7 @@ def new_search_oplog(_host: Host, worker: dict[str, Any], wanted: str) -> Reader
 
 
 def _worker(host: Host, reader: Reader) -> Worker:
-    return host.worker.engine.worker(known_worker(host, reader.worker).name)
+    return host.worker.engine.reach(known_worker(host, reader.worker).name)
 
 
 def _next_page(host: Host, reader: Reader) -> list[int]:

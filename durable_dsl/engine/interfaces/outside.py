@@ -45,7 +45,18 @@ def outside_call(
         opened = made.pop(id(host), None)
         return {"ok": opened if opened is not None else makes(stored["ok"], *arguments)}
 
-    return durable(performed, f"filesystem::types::descriptor::{function}", effect, request=_asked, finish=finish)
+    name = f"filesystem::types::descriptor::{function}"
+    return durable(performed, name, effect, request=_asked, finish=finish, permit=_permit)
+
+
+def _permit(host: Host, *arguments: Any) -> None:
+    for argument in arguments:
+        if isinstance(argument, Descriptor) and argument.mount is not None:
+            host.worker.permissions.require_dir(argument.mount)
+
+
+def _permit_stream(host: Host, stream: OutsideInput | OutsideOutput, *_: Any) -> None:
+    _permit(host, stream.descriptor)
 
 
 def opened_outside(
@@ -128,10 +139,12 @@ _read = durable(
     "filesystem::types::input_stream::read",
     READ_REMOTE,
     request=lambda stream, length: [_shown(stream.descriptor), stream.offset, length],
+    permit=_permit_stream,
 )
 _write = durable(
     _write_file,
     "filesystem::types::output_stream::write",
     WRITE_REMOTE,
     request=lambda stream, data: [_shown(stream.descriptor), stream.offset, _shown(data)],
+    permit=_permit_stream,
 )

@@ -142,4 +142,4 @@ class QueueLook:
         engine = self._host.worker.engine
         row = engine.catalogue.worker(self._address.worker or "")
         if row is not None and self._host.invoked_at == self._invocation:
-            run_queue(engine.worker(row.name))
+            run_queue(engine.reach(row.name))

@@ -11,6 +11,8 @@
     queue       accepted invocations that have not begun, in order of `id`
     schedule    invocations that are put into the queue at `time`; a row stays until its invocation has begun
     promise     promises; `data` is JSON once the state is `completed`
+    grants      what a worker ("worker ID") and all workers of a component ("component NAME") may do, as JSON; `wants`
+                is what the worker has stopped for the want of
     control     what another process asks of the one that runs a worker
     bucket      key-value stores: one row per key, shared by all workers of the directory
     container, object    blob stores
@@ -88,6 +90,7 @@ _MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE queue ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE schedule ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE promise ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE grants (owner TEXT PRIMARY KEY, grants TEXT NOT NULL, wants TEXT, crc INTEGER NOT NULL) WITHOUT ROWID;
     """,
 )
 

@@ -25,6 +25,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "queue": ("id", "worker", "function", "request", "key"),
     "schedule": ("id", "worker", "function", "request", "key", "time"),
     "promise": ("worker", "idx", "state", "data"),
+    "grants": ("owner", "grants", "wants"),
 }
 _KEYS = {"build": 2, "promise": 2}  # how many columns make the key, where not one
 _NUMBERED = frozenset({"worker", "queue", "schedule"})  # whose `id` SQLite gives
