@@ -78,8 +78,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how_far = revert.add_mutually_exclusive_group(required=True)
     how_far.add_argument("--to", metavar="INDEX", type=index, help="the last entry kept")
     how_far.add_argument("--last", metavar="COUNT", type=index, help="take back so many invocations")
-    how_far.add_argument("--to", metavar="INDEX", type=int, help="the last entry kept")
-    how_far.add_argument("--last", metavar="COUNT", type=int, help="take back so many invocations")
     for name, summary in (
         ("grant", "allow a worker more; kept with the worker"),
         ("revoke", "take back what a worker was granted"),
