@@ -213,7 +213,7 @@ def test_a_fork_of_a_failed_worker(verb):
     run(verb, "raise ValueError(1)")
     status, _, err = verb("worker", "fork", "w", "copy")
     assert (0, True) == (status, "forked from w; failed" in err)
-    assert 1 == verb("worker", "fork", "w", "none", "--at", "0")[0]
+    assert 2 == verb("worker", "fork", "w", "none", "--at", "0")[0]
 
 
 def test_updating_to_a_file_that_is_not_there(verb, tmp_path):
