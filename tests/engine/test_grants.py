@@ -8,6 +8,7 @@ import pytest
 
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.clock import SystemClock
+from durable_dsl.engine.comparing import compare
 from durable_dsl.engine.errors import InvocationError, StoreError, UsageError
 
 from .http_guest import http_program
@@ -290,3 +291,34 @@ def test_grants_that_are_damaged(tmp_path):
         engine.worker("w").grant(allow_http=["c.test"])
 
         assert ["c.test"] == engine.worker("w").permissions.own.as_json()["http"]
+
+
+@pytest.mark.guarantee("AGAINST-1")
+def test_a_build_is_compared_under_what_its_workers_were_granted(tmp_path, secrets):
+    """The identical build continues; nothing is read or written there for the comparison."""
+    source = "file = open('/s/key', 'a'); file.write('!'); file.close(); result = open('/s/key').read()"
+    with opened(tmp_path / "data", clock=SystemClock(), dirs=[f"{secrets}::/s"]) as engine:
+        assert "secret!" == worker(engine).invoke("run", source)
+        worker(engine, "plain").invoke("run", "result = os.listdir('/')")
+    secrets.rename(tmp_path / "moved")
+
+    assert ["continues"] * 2 == [one.outcome for one in compare(tmp_path / "data", guest("script"))]
+    assert "secret!" == (tmp_path / "moved" / "key").read_text()
+
+
+def test_the_environment_is_changed_for_who_reads_it_from_then_on(tmp_path):
+    """What was read stays what it was, in the instance that has read it and in every replay."""
+    asks = "result = dict(environment.get_environment()).get('A')"
+    with opened(tmp_path, env={"A": "1"}) as engine:
+        one = worker(engine)
+        assert "1" == one.invoke("run", "result = os.environ['A']")
+        one.grant(env={"A": "2"})
+        assert "1" == one.invoke("run", "result = os.environ['A']")
+        assert "2" == one.invoke("run", asks)
+    with opened(tmp_path, env={"A": "3"}) as engine:
+        one = engine.worker("w")
+        assert "1" == one.invoke("run", "result = os.environ['A']")
+        one.revert(to=1)
+        assert "2" == one.invoke("run", "result = os.environ['A']")
+        one.revoke(env=["A"])
+        assert "1" == one.invoke("run", asks)

@@ -34,7 +34,7 @@ def only(name, wanted):
 
 @pytest.fixture
 def engine(tmp_path):
-    with opened(tmp_path) as engine:
+    with opened(tmp_path, workers=["*"]) as engine:
         yield engine
 
 

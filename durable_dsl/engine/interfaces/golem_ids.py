@@ -28,6 +28,18 @@ def worker_record(component: str, name: str) -> dict[str, Any]:
     return {"component-id": {"uuid": uuid_record(component_id_of(component))}, "worker-name": name}
 
 
+def permit_component(host: Host, uuid: str, what: str) -> None:
+    """Ends the guest where its worker may not do this to the workers of a component; none of one that is not there."""
+    component = host.worker.engine.catalogue.name_of(uuid)
+    if component is not None:
+        host.worker.permissions.require_workers(component, f"{what} of component {component}")
+
+
+def permit(host: Host, worker: dict[str, Any], what: str) -> None:
+    """The same for a worker that a worker-id names."""
+    permit_component(host, uuid_text(worker["component-id"]["uuid"]), f"{what} worker {worker['worker-name']}")
+
+
 def find_worker(host: Host, record: dict[str, Any]) -> WorkerRow | None:
     """The worker that a worker-id names, if the data directory has it."""
     row = host.worker.engine.catalogue.worker(record["worker-name"])

@@ -16,7 +16,7 @@ from durable_dsl.engine import promises
 from durable_dsl.engine.durability import READ_REMOTE, WRITE_LOCAL
 from durable_dsl.engine.host import PERSIST_NOTHING, Host
 from durable_dsl.engine.interfaces.golem_host import get_oplog_index, golem_host
-from durable_dsl.engine.interfaces.golem_ids import known_worker, worker_record
+from durable_dsl.engine.interfaces.golem_ids import known_worker, permit, worker_record
 from durable_dsl.engine.signals import AwaitPromise, Failure, Fatal
 
 if TYPE_CHECKING:
@@ -70,7 +70,12 @@ def _value(host: Host, owner: int, name: str, index: int) -> bytes | None:
         return promises.value_of(host.worker.engine.store, owner, name, index)
 
 
-@golem_host.durable("await-promise", READ_REMOTE, "golem_await_promise", request=_index)
+def _permit(host: Host, promise: Id, *_: object) -> None:
+    """An id can be guessed, so it gives no right: a promise of another component takes a grant."""
+    permit(host, promise["worker-id"], "using a promise of")
+
+
+@golem_host.durable("await-promise", READ_REMOTE, "golem_await_promise", request=_index, permit=_permit)
 def await_promise(host: Host, promise: Id) -> bytes:
     (owner, name), index = _owner(host, promise), promise["oplog-idx"]
     if host.regions and owner == host.worker.id and index > host.regions[0]:
@@ -103,7 +108,9 @@ def _came(host: Host, promise: Id) -> bool:
         return True
 
 
-@golem_host.durable("poll-promise", READ_REMOTE, "golem_poll_promise", request=_index, finish=_note_look)
+@golem_host.durable(
+    "poll-promise", READ_REMOTE, "golem_poll_promise", request=_index, finish=_note_look, permit=_permit
+)
 def poll_promise(host: Host, promise: Id) -> bytes | None:
     return _value(host, *_owner(host, promise), promise["oplog-idx"])
 
@@ -121,13 +128,16 @@ def _wake(host: Host, completed: bool, promise: Id, _data: bytes) -> bool:
     request=lambda promise, data: [promise["oplog-idx"], data],
     finish=_wake,
     transaction=True,
+    permit=_permit,
 )
 def complete_promise(host: Host, connection: sqlite3.Connection, promise: Id, data: bytes) -> bool:
     with _missing_is_a_failure():
         return promises.complete(connection, *_owner(host, promise), promise["oplog-idx"], data)
 
 
-@golem_host.durable("delete-promise", WRITE_LOCAL, "golem_delete_promise", request=_index, transaction=True)
+@golem_host.durable(
+    "delete-promise", WRITE_LOCAL, "golem_delete_promise", request=_index, transaction=True, permit=_permit
+)
 def delete_promise(host: Host, connection: sqlite3.Connection, promise: Id) -> None:
     with _missing_is_a_failure():
         promises.delete(connection, *_owner(host, promise), promise["oplog-idx"])

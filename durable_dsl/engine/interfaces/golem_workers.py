@@ -1,6 +1,8 @@
 """golem:api/host: what workers there are, and what one worker may do to another.
 
 Queries are recorded, so that a replay sees what the first run saw. What changes another worker is a remote write.
+Components are apart: a worker sees and steers those of its own component, and of others where it was granted that.
+Names and ids are no secret, and calling what a component exports is `golem:rpc`'s, and free.
 """
 
 from __future__ import annotations
@@ -13,7 +15,15 @@ from durable_dsl.engine import filters, steering
 from durable_dsl.engine.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
 from durable_dsl.engine.errors import EngineError
 from durable_dsl.engine.interfaces.golem_host import golem_host
-from durable_dsl.engine.interfaces.golem_ids import find_worker, known_worker, uuid_record, uuid_text, worker_record
+from durable_dsl.engine.interfaces.golem_ids import (
+    find_worker,
+    known_worker,
+    permit,
+    permit_component,
+    uuid_record,
+    uuid_text,
+    worker_record,
+)
 from durable_dsl.engine.signals import Failure
 
 if TYPE_CHECKING:
@@ -51,7 +61,13 @@ def _of_name(record: Record) -> str:
     return name
 
 
-@golem_host.durable("get-worker-metadata", READ_REMOTE, "golem::api::get-worker-metadata", request=_of_name)
+def _permit(host: Host, worker: Record, *_: Any) -> None:
+    permit(host, worker, "looking at or steering")
+
+
+@golem_host.durable(
+    "get-worker-metadata", READ_REMOTE, "golem::api::get-worker-metadata", request=_of_name, permit=_permit
+)
 def get_worker_metadata(host: Host, worker: Record) -> Record | None:
     row = find_worker(host, worker)
     return None if row is None else metadata_of(host.worker.engine.reach(row.name))
@@ -63,14 +79,14 @@ class GetWorkers:
     resource_kind = "get-workers"
 
     def __init__(self, component: str, wanted: Record | None) -> None:
-        self._component = component
+        self.component = component
         self._wanted = wanted
         self._rest: Iterator[Record] | None = None
 
     def page(self, host: Host) -> list[Record] | None:
         if self._rest is None:
             workers = host.worker.engine.workers()
-            mine = [one for one in workers if component_id_of(one.component) == self._component]
+            mine = [one for one in workers if component_id_of(one.component) == self.component]
             self._rest = (
                 metadata for metadata, created in map(_facts, mine) if filters.passes(metadata, created, self._wanted)
             )
@@ -91,8 +107,12 @@ def _next_page(host: Host, cursor: GetWorkers) -> list[Record] | None:
     return cursor.page(host)
 
 
+def _permit_listing(host: Host, cursor: GetWorkers) -> None:
+    permit_component(host, cursor.component, "listing the workers")
+
+
 golem_host.functions["[method]get-workers.get-next"] = durable(
-    _next_page, "golem::api::get-workers::get-next", READ_REMOTE
+    _next_page, "golem::api::get-workers::get-next", READ_REMOTE, permit=_permit_listing
 )
 
 
@@ -108,6 +128,7 @@ def _carried_out(action: Any, *arguments: Any) -> None:
     WRITE_REMOTE,
     "golem::api::update-worker",
     request=lambda worker, version, mode: [worker["worker-name"], version, mode],
+    permit=_permit,
 )
 def update_worker(host: Host, worker: Record, version: int, mode: str) -> None:
     row = known_worker(host, worker)
@@ -119,6 +140,7 @@ def update_worker(host: Host, worker: Record, version: int, mode: str) -> None:
     WRITE_REMOTE,
     "golem::api::fork-worker",
     request=lambda source, target, index: [source["worker-name"], target["worker-name"], index],
+    permit=_permit,
 )
 def fork_worker(host: Host, source: Record, target: Record, index: int) -> None:
     row = known_worker(host, source)
@@ -134,6 +156,7 @@ def fork_worker(host: Host, source: Record, target: Record, index: int) -> None:
     WRITE_REMOTE,
     "golem::api::revert-worker",
     request=lambda worker, target: [worker["worker-name"], target],
+    permit=_permit,
 )
 def revert_worker(host: Host, worker: Record, target: Record) -> None:
     row = known_worker(host, worker)

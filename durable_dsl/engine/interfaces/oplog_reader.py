@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.durability import READ_REMOTE, durable
-from durable_dsl.engine.interfaces.golem_ids import known_worker
+from durable_dsl.engine.interfaces.golem_ids import known_worker, permit
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.oplog_entries import EntryForm
 from durable_dsl.engine.oplog.view import as_json
@@ -52,6 +52,10 @@ def new_get_oplog(_host: Host, worker: dict[str, Any], start: int) -> Reader:
 def new_search_oplog(_host: Host, worker: dict[str, Any], wanted: str) -> Reader:
     """An entry is found if all words of the text are in it, in whatever case."""
     return Reader(worker, 1, wanted.lower().split())
+
+
+def _permit(host: Host, reader: Reader) -> None:
+    permit(host, reader.worker, "reading the oplog of")
 
 
 def _worker(host: Host, reader: Reader) -> Worker:
@@ -122,6 +126,7 @@ def _declare(resource: str, finish: Callable[..., Any]) -> None:
             f"golem::api::{resource}::get-next",
             READ_REMOTE,
             request=_asked,
+            permit=_permit,
             finish=partial(finish, traced=traced),
         )
 
