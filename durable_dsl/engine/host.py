@@ -47,7 +47,7 @@ class Host:
         clock: Clock,
         output: GuestOutput,
         files: Sandbox,
-        environment: Sequence[tuple[str, str]],
+        environment: Callable[[], list[tuple[str, str]]],
         arguments: Sequence[str],
         condition: threading.Condition,
     ) -> None:
@@ -57,6 +57,7 @@ class Host:
         self.clock = clock
         self.output = output
         self.files = files
+        #: What it is now.
         self.environment = environment
         self.arguments = arguments
         #: Notified when something happens that a waiting guest may wait for.

@@ -99,7 +99,7 @@ class Session:
             clock=engine.clock,
             output=GuestOutput(log, engine.output),
             files=self._files,
-            environment=worker.environment(component),
+            environment=lambda: worker.environment(component),
             arguments=worker.created.args,
             condition=condition,
         )

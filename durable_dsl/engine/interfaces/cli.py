@@ -30,7 +30,7 @@ INTERFACES = (
 
 @environment.durable("get-environment", READ_LOCAL, "golem_environment::get_environment")
 def get_environment(host: Host) -> list[tuple[str, str]]:
-    return list(host.environment)
+    return host.environment()
 
 
 @environment.durable("get-arguments", READ_LOCAL, "golem_environment::get_arguments")
