@@ -155,6 +155,13 @@ CATALOGUE: Mapping[str, Entry] = {
         "called. The embedded engine refuses the call with a message. Use wasi:keyvalue/eventual, or keep the value "
         "in the worker, which runs one call at a time.",
     ),
+    "DSL123": Entry(
+        "note: a function that not every server of this target has",
+        "What the app asks for needs a function of golem:api/host that came later, so the component imports a later "
+        "version of it, and older servers of the target refuse to load the component. Waiting for a promise with a "
+        "time-out, or in a coroutine, needs poll-promise, which Golem has from 1.1.19 on; without them the component "
+        "imports 1.1.0.",
+    ),
     # The app against its world.
     "DSL201": Entry(
         "export without implementation",

@@ -279,6 +279,14 @@ def _notes(plan: Plan) -> Iterable[Fault]:
             "persist-nothing region; before, the region was run again",
             severity="note",
         )
+    for function, server in plan.target.hosted_from.items():
+        if plan.world.golem_api is None and plan.target.version == plan.target.later[function]:
+            yield Fault(
+                "DSL123",
+                f"{plan.target.name}: the component imports {plan.target.host} for {function}, which Golem has from "
+                f"{server} on: it does not load on older servers of the target ({plan.target.servers})",
+                severity="note",
+            )
     for name in ("wasi:keyvalue/atomic", "wasi:keyvalue/cache"):
         file, line = plan.world.place_of_import(name)
         if file is not None:

@@ -13,7 +13,7 @@ from durable_codegen.trim import host_functions
 from durable_codegen.usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from durable_codegen.modules import Module
     from durable_codegen.targets import Target
@@ -28,11 +28,49 @@ LOOKING: Final = frozenset({"poll-promise"})
 
 def looks_at_promises(modules: Iterable[Module]) -> bool:
     """Whether a promise may be waited for with a time-out or in a coroutine; what cannot be told counts."""
+    modules = list(modules)
+    if all(_only_blocks(module) for module in modules):
+        return False
     return any(
         isinstance(node, ast.Await) or (isinstance(node, ast.Attribute) and node.attr == "wait_async") or _timed(node)
         for module in modules
         for node in ast.walk(module.tree)
     )
+
+
+def _only_blocks(module: Module) -> bool:
+    """Whether each promise of the module is made for one name, and of that only `wait()` and the like are asked."""
+    usage = Usage(module)
+    words = usage.words()
+    if not words & PROMISES:
+        return True
+    if usage.is_vague:
+        return False
+    parents = {child: node for node in ast.walk(module.tree) for child in ast.iter_child_nodes(node)}
+    names: set[str] = set()
+    for node in ast.walk(module.tree):
+        if not isinstance(node, (ast.Name, ast.Attribute)) or usage.word(node) not in PROMISES:
+            continue
+        made, holder = parents[node], parents.get(parents[node])
+        if not (isinstance(made, ast.Call) and made.func is node):
+            return False
+        if isinstance(holder, ast.Assign) and [type(each) for each in holder.targets] == [ast.Name]:
+            names.add(ast.unparse(holder.targets[0]))
+        elif not _only_blocks_here(made, parents):
+            return False
+    return all(
+        _only_blocks_here(node, parents)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names
+    )
+
+
+def _only_blocks_here(promise: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether the promise that an expression is stays here, and is not waited for in any way but by blocking."""
+    used = parents.get(promise)
+    if not isinstance(used, ast.Attribute):
+        return False
+    return used.attr in {"id", "complete"} or (used.attr == "wait" and not _timed(parents[used]))
 
 
 def promise_faults(modules: Iterable[Module], version: str, target: Target) -> Iterator[Fault]:

@@ -39,6 +39,8 @@ class Target:
     packages: Mapping[str, str]
     #: Function of the host → the version of golem:api that brought it; a component that uses it imports that one.
     later: Mapping[str, str] = field(default_factory=dict)
+    #: Function of the host → the first server that has it, where that is not the target's first.
+    hosted_from: Mapping[str, str] = field(default_factory=dict)
 
     def with_functions(self, words: Collection[str]) -> Target:
         """The target with the lowest version that has those of the functions which it can have at all."""
@@ -63,6 +65,7 @@ _GOLEM_1_1 = Target(
     persist_nothing_changed=True,
     packages={"golem:rpc": "0.1.0"},
     later={"poll-promise": "1.1.5"},
+    hosted_from={"poll-promise": "1.1.19"},
 )
 
 TARGETS: dict[str, Target] = {
@@ -80,7 +83,13 @@ TARGETS: dict[str, Target] = {
             packages={"golem:rpc": "0.1.0"},
         ),
         _GOLEM_1_1,
-        replace(_GOLEM_1_1, name="golem-1.2", servers="Golem 1.2.0 to 1.2.5", packages={"golem:rpc": "0.2.0"}),
+        replace(
+            _GOLEM_1_1,
+            name="golem-1.2",
+            servers="Golem 1.2.0 to 1.2.5",
+            packages={"golem:rpc": "0.2.0"},
+            hosted_from={},
+        ),
     )
 }
 

@@ -351,3 +351,17 @@ def test_a_name_that_the_bindings_cannot_have(interface, said, tmp_path):
     assert places(faults) == [("DSL109", "")]
     assert said in faults[0].message
     assert "rename it" in faults[0].hint
+
+
+LATER = "from durable_dsl import create_promise\ndef later():\n    create_promise(str).wait(timeout={})\n"
+
+
+@pytest.mark.parametrize(("target", "timeout", "codes"), [
+    ("golem-1.1", "'1m'", ["DSL123"]), ("golem-1.1", "None", []), ("golem-1.2", "'1m'", []),
+])  # fmt: skip
+def test_a_function_that_older_servers_of_the_target_lack_is_noted(tmp_path, target, timeout, codes):
+    """With the version that is imported for its sake, and the first server that has it; else there is nothing to say."""
+    faults = faults_of(tmp_path, {"app.py": f"{LATER.format(timeout)}{PLACE}{MOVE}"}, target=target)
+
+    assert codes == [fault.code for fault in faults]
+    assert all("golem:api/host@1.1.5" in fault.message and "1.1.19" in fault.message for fault in faults)

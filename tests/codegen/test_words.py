@@ -107,3 +107,29 @@ def test_vendored_packages_count(tmp_path):
 def test_functions_called_by_hand(text, expected, tmp_path):
     """By whatever way the app gets at its bindings."""
     assert by_hand([module(tmp_path, text)], HOST) == expected
+
+
+PROMISES = "import asyncio\nfrom durable_dsl import Promise, create_promise\n"
+ELSEWHERE = "async def g():\n    await asyncio.sleep(1)\n    await asyncio.wait([h()], timeout=1)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "looks"),
+    [
+        ("def f():\n    p = create_promise(str)\n    print(p.id)\n    return p.wait()", False),
+        ("def f(id):\n    return Promise(id, str).complete('x')", False),
+        ("def f():\n    return create_promise().wait(timeout=None)", False),
+        ("def f():\n    p = create_promise(str)\n    return p.wait(timeout='1m')", True),
+        ("def f():\n    return create_promise(str).wait(5)", True),
+        ("async def f():\n    p = create_promise(str)\n    return await p", True),
+        ("async def f():\n    return await create_promise(str).wait_async()", True),
+        ("def f():\n    return [create_promise(str)]", True),
+        ("def f(make=create_promise):\n    return make(str)", True),
+        ("def f(p: Promise[str]):\n    return p.wait()", True),
+    ],
+)
+def test_promises_are_looked_at_only_where_one_may_be_waited_for_so(tmp_path, text, looks):
+    """What else the module awaits does not matter, as long as no promise gets out of sight."""
+    found = words_in_use([module(tmp_path, f"{PROMISES}{ELSEWHERE}{text}\n")])
+
+    assert looks == ("poll-promise" in found)
