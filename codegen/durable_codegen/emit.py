@@ -39,8 +39,8 @@ __all__ = ["WRAPPER", "Header", "emit", "template", "write"]
 WRAPPER = "durable_wrapper"
 HOST = "durable_host"
 LATE = "durable_late"
-#: The feature whose exchanges have to be closed at the end of an export.
-HTTP = "durable_dsl.http"
+#: The features whose exchanges have to be closed at the end of an export.
+EXCHANGING = frozenset({"durable_dsl.http", "durable_dsl.remote"})
 #: What each generated module says of itself, in its first lines.
 MARK = "Do not edit: the next build writes it anew."
 _HEAD = 1000
@@ -139,7 +139,7 @@ class _WrapperWriter:
             watched=self._watched(),
             transacts=self._transacts,
             keyed=asks_for_keys(sources.values()),
-            exchanges=any(each.module == HTTP for each in composed.features),
+            exchanges=any(each.module in EXCHANGING for each in composed.features),
         )
 
     def text(self, header: Header, late: Sequence[str]) -> str:

@@ -221,7 +221,7 @@ class MethodWriter:
         return [f"{begin}({'take=True' if takes else ''})"]
 
     def _closing(self) -> list[str]:
-        """What closes the HTTP exchanges that the app has left open, before the regions are left that they are in."""
+        """What closes the exchanges that the app has left open, before the regions are left that they are in."""
         if not self._exchanges:
             return []
         call = self._scope.object(_BOUNDARY, "call")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from durable_dsl.binding import current
+from durable_dsl.binding.exchanges import close_exchanges
 from durable_dsl.binding.reporting import keep_sources
 from durable_dsl.binding.state import call, note_open_steps, raised_from
 
@@ -31,25 +32,13 @@ def settle_pending(failure: BaseException) -> None:
         restore_pending()
 
 
-def close_exchanges() -> None:
-    """Let go of the HTTP exchanges that are still open, the last one first.
-
-    One that stayed open would be unfinished in the oplog for ever, and a recovery would send its request again.
-    """
-    for number in sorted(call.exchanges.keys(), reverse=True):
-        exchange = call.exchanges.pop(number, None)
-        if exchange is not None:
-            exchange.close()
-
-
 def fail(failure: BaseException) -> NoReturn:
     """End an export, and with it the instance, by `failure`.
 
-    No setting is changed on the way, but for a policy still to be restored that the failure has nothing to do with;
-    and HTTP exchanges are closed. In plain Python (a wrapper under test) the failure goes on as it is.
+    The host is asked for nothing on the way, but for a policy still to be restored that the failure has nothing to do
+    with. What is open is left open: it dies with the instance. In plain Python (a wrapper under test) the failure goes
+    on as it is.
     """
-    if call.exchanges:
-        close_exchanges()
     settle_pending(failure)
     if call.transactions:
         note_open_steps(failure)
@@ -58,8 +47,6 @@ def fail(failure: BaseException) -> NoReturn:
 
 def end_instance(failure: BaseException, region: str) -> NoReturn:
     """End the instance because `failure` leaves an inner region (called `region`) that cannot be closed."""
-    if call.exchanges:
-        close_exchanges()
     settle_pending(failure)
     if call.transactions:
         note_open_steps(failure)

@@ -9,7 +9,8 @@ it looks at them in growing intervals. A host that cannot look gets the promises
 and refuses them while a timer runs: the timer might be their time-out.
 
 The clock is read only while a timer is set: each reading is recorded, and code that never sleeps should leave nothing
-in the oplog. One loop, made at build time, serves every call of the instance.
+in the oplog. Nor is it read while an exception goes from task to task: it may be a failure, which leaves nothing there.
+One loop, made at build time, serves every call of the instance.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class GuestEventLoop(asyncio.BaseEventLoop):
         self._waiting: list[tuple[Any, asyncio.Future[None]]] = []
         self._promised: list[tuple[PromiseId, asyncio.Future[bytes | None]]] = []
         self._intervals: Iterator[float] = promises.intervals()
+        #: A task has raised an exception since there was last something to wait for: it may be on its way out.
+        self._failing = False
 
     async def wait_for(self, pollable: Any) -> None:
         """Wait until `pollable` is ready. It stays the caller's to drop."""
@@ -78,8 +81,9 @@ class GuestEventLoop(asyncio.BaseEventLoop):
         while self._scheduled and self._scheduled[0]._cancelled:
             heapq.heappop(self._scheduled)._scheduled = False
         if not self._ready and not self._stopping:
+            self._failing = False
             self._wait()
-        if self._scheduled:
+        if self._scheduled and not self._failing:
             due = self.time() + self._clock_resolution
             while self._scheduled and self._scheduled[0]._when < due:
                 timer = heapq.heappop(self._scheduled)
@@ -89,6 +93,7 @@ class GuestEventLoop(asyncio.BaseEventLoop):
             handle = self._ready.popleft()
             if not handle._cancelled:
                 handle._run()
+                self._failing = self._failing or _has_failed(getattr(handle._callback, "__self__", None))
 
     def _wait(self) -> None:
         """Block until a registered pollable, the next timer or a promise is ready."""
@@ -102,11 +107,9 @@ class GuestEventLoop(asyncio.BaseEventLoop):
             pollables.append(timer)
         if not pollables:
             raise RuntimeError("every task waits for another: nothing can wake this event loop any more")
-        try:
-            ready = set(poll(pollables))
-        finally:
-            if timer is not None:
-                timer.__exit__(None, None, None)
+        ready = set(poll(pollables))
+        if timer is not None:
+            timer.__exit__(None, None, None)
         for position, (_, future) in enumerate(self._waiting):
             if position in ready and not future.done():
                 future.set_result(None)
@@ -142,6 +145,11 @@ class GuestEventLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """There are no other threads that the loop could be woken from."""
+
+
+def _has_failed(task: Any) -> bool:
+    """Whether it is a task that an exception has left; without taking note of it, as `exception()` would."""
+    return isinstance(task, asyncio.Task) and task.done() and task._exception is not None
 
 
 def _settle(future: asyncio.Future[bytes | None], data: bytes | None) -> None:

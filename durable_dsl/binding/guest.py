@@ -6,7 +6,10 @@ function that was left out is answered by an error that says how to get it in.
 
 from __future__ import annotations
 
+import ast  # noqa: F401 - traceback imports these two when it prints, and would look for files
 import os
+import sys
+import unicodedata  # noqa: F401
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import durable_host as host
@@ -83,10 +86,17 @@ def public_policy(policy: Any) -> RetryPolicy:
 
 def end_export(failure: BaseException) -> NoReturn:
     """Print `failure` and trap. Never `sys.exit`: that is a clean exit, which no policy retries."""
+    sys.addaudithook(_open_nothing)
     print_failure(failure)
     if _trap is not None:
         _trap(f"{type(failure).__name__}: {failure}")
     os.abort()
+
+
+def _open_nothing(event: str, _arguments: Any) -> None:
+    """Keep Python itself from files: for the marks under a line it parses some, and looks for a file if that fails."""
+    if event == "open":
+        raise OSError("no file is opened while a failure is printed")
 
 
 def end_instance(failure: BaseException, _region: str) -> NoReturn:

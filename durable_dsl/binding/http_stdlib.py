@@ -150,6 +150,10 @@ class _Response(io.RawIOBase):
             self._answer.close()
         super().close()
 
+    def _dealloc_warn(self, _source: object) -> None:
+        """The buffer before it has gone, and is going to close it."""
+        self._finalizing = True
+
 
 def install() -> None:
     """Make http.client's connections wires."""

@@ -93,10 +93,8 @@ def wait_until(promise: PromiseId, limit_ns: int) -> bytes | None:
         # Not time.sleep: this has the start of the wait on disk, so that a crash does not begin the time anew, and the
         # embedded engine knows that it is the pause between two looks.
         timer = _subscribe(round(min(pause, left) * 1e9))
-        try:
-            timer.block()
-        finally:
-            timer.__exit__(None, None, None)
+        timer.block()
+        timer.__exit__(None, None, None)
         data = look(promise)
         left = limit - (time.monotonic() - start)
         if data is not None or left <= 0:

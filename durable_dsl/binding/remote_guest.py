@@ -2,7 +2,7 @@
 
 The callee's component is found by its UUID: the one that the worker's environment names (on Golem, where each upload
 has another), else the one that the build was told, else the one derived from its name. Every resource is dropped by
-hand when a call is over, in one order, on the way of an exception too.
+hand, see `exchanges`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from uuid import UUID
 
 import durable_remote_host as host
 
+from durable_dsl.binding.exchanges import Exchange, close_abandoned
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.errors import RemoteError
 from durable_dsl.results import Err, Ok
@@ -61,46 +62,55 @@ _ERRORS: Final = {
 
 def call(target: Target, function: str, params: list[Nodes]) -> Nodes:
     """Call, and wait for the result."""
-    callee = _callee(target)
+    close_abandoned()
+    exchange = Exchange()
+    callee = exchange.own(_callee(target))
     try:
-        return _read(callee.invoke_and_await(target.spelled(function), _written(params)))
+        result = callee.invoke_and_await(target.spelled(function), _written(params))
     except Err as error:
-        raise _failure(target, function, error.value) from None
-    finally:
-        _drop(callee)
+        result = error
+    exchange.close()
+    return _outcome(target, function, result)
 
 
 async def call_async(target: Target, function: str, params: list[Nodes]) -> Nodes:
     """The same; other tasks run meanwhile."""
     loop: Any = asyncio.get_running_loop()
-    callee = _callee(target)
+    close_abandoned()
+    exchange = Exchange()
+    callee = exchange.own(_callee(target))
+    future = exchange.own(callee.async_invoke_and_await(target.spelled(function), _written(params)))
     try:
-        future = callee.async_invoke_and_await(target.spelled(function), _written(params))
-        try:
-            while (result := future.get()) is None:
-                pollable = future.subscribe()
-                try:
-                    await loop.wait_for(pollable)
-                finally:
-                    _drop(pollable)
-        finally:
-            _drop(future)
-    finally:
-        _drop(callee)
-    if isinstance(result, Err):
-        raise _failure(target, function, result.value)
-    return _read(result.value)
+        while (result := future.get()) is None:
+            pollable = exchange.own(future.subscribe())
+            await loop.wait_for(pollable)
+            exchange.drop(pollable)
+    except BaseException:
+        exchange.abandoned = True
+        raise
+    exchange.close()
+    return _outcome(target, function, result if isinstance(result, Err) else result.value)
 
 
 def start(target: Target, function: str, params: list[Nodes]) -> None:
     """Have it called; nobody waits for the result."""
-    callee = _callee(target)
+    close_abandoned()
+    exchange = Exchange()
+    callee = exchange.own(_callee(target))
+    problem = None
     try:
         callee.invoke(target.spelled(function), _written(params))
     except Err as error:
-        raise _failure(target, function, error.value) from None
-    finally:
-        _drop(callee)
+        problem = _failure(target, function, error.value)
+    exchange.close()
+    if problem is not None:
+        raise problem
+
+
+def _outcome(target: Target, function: str, result: Any) -> Nodes:
+    if isinstance(result, Err):
+        raise _failure(target, function, result.value)
+    return _read(result)
 
 
 def _callee(target: Target) -> Any:
@@ -145,7 +155,3 @@ def _failure(target: Target, function: str, error: Any) -> RemoteError:
             f"[tool.durable-dsl.components], or to the worker as {_variable(target.component)}"
         )
     return RemoteError(target.component, target.worker, function, kind, reason)
-
-
-def _drop(resource: Any) -> None:
-    resource.__exit__(None, None, None)

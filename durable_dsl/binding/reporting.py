@@ -1,4 +1,7 @@
-"""How a failure that ends an instance is printed: as Python would, without the frames that are ours."""
+"""How a failure that ends an instance is printed: as Python would, without the frames that are ours.
+
+No file is looked at on the way: a look is an entry in the oplog, which a build that mends the failure would not make.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,16 @@ import os
 import sys
 import traceback
 
+from durable_dsl.binding.state import chain
+
 # Where this package stands in the guest, with a trailing slash: frames from there are not the user's.
 _SUPPORT_ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "")
 
 #: A module with this global is a wrapper that the build wrote; its frames are not the user's either.
 WRAPPER_MARK = "__durable_wrapper__"
+
+#: The length of an entry of linecache that has its lines; a shorter one says where they could be read.
+_READ = 4
 
 
 def print_failure(failure: BaseException) -> None:
@@ -23,17 +31,32 @@ def print_failure(failure: BaseException) -> None:
 
 def report(failure: BaseException) -> str:
     """The traceback text of `failure`, its causes and groups included, frames of ours left out."""
+    _look_up_no_files(failure)
     text = traceback.TracebackException.from_exception(failure)
     roots = [_SUPPORT_ROOT]
     if failure.__traceback__ is not None:
         # An exception knows the frames it has left. Where an inner region ends the instance, the callers are still on
         # the stack, and people want to see them too.
         callers = list(traceback.walk_stack(failure.__traceback__.tb_frame.f_back))
+        for frame, _ in callers:
+            _without_file(frame.f_code.co_filename)
         text.stack[:0] = reversed(traceback.StackSummary.extract(iter(callers)))
         frames = [frame for frame, _ in (*callers, *traceback.walk_tb(failure.__traceback__))]
         roots += [_folder(frame.f_code.co_filename) for frame in frames if WRAPPER_MARK in frame.f_globals]
     _leave_out(text, tuple(roots))
     return "".join(text.format())
+
+
+def _look_up_no_files(failure: BaseException) -> None:
+    """Have linecache know every file that the traceback names, if only as one without lines."""
+    for link in chain(failure):
+        for frame, _ in traceback.walk_tb(link.__traceback__):
+            _without_file(frame.f_code.co_filename)
+
+
+def _without_file(path: str) -> None:
+    if len(linecache.cache.get(path, ())) < _READ:
+        linecache.cache[path] = (0, None, [], path)
 
 
 def _folder(path: str) -> str:

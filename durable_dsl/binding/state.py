@@ -10,7 +10,6 @@ import sys
 import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from weakref import WeakValueDictionary
 
 from durable_dsl.results import Err
 
@@ -51,8 +50,8 @@ class _State:
         self.drawn: dict[str, int] = {}
         self.attempt = 0
         self.takes_key = False
-        #: HTTP exchanges that are open, in the order in which they were begun.
-        self.exchanges: WeakValueDictionary[int, Any] = WeakValueDictionary()
+        #: HTTP exchanges and calls of other workers that are open, in the order in which they were begun.
+        self.exchanges: dict[int, Any] = {}
         #: How many persist-nothing zones are open that a wrapper compiled.
         self.unrecorded = 0
         #: Open transactions, in the order in which they were opened.
@@ -91,10 +90,11 @@ else:
 
 def raised_from(error: BaseException | None, origin: BaseException) -> bool:
     """Whether `error` is `origin` or was raised from it: by `from`, while handling it, or as a group with it inside."""
-    return any(link is origin for link in _chain(error))
+    return any(link is origin for link in chain(error))
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """`error`, and all that it was raised from or has inside."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:

@@ -360,7 +360,7 @@ LATER = "from durable_dsl import create_promise\ndef later():\n    create_promis
     ("golem-1.1", "'1m'", ["DSL123"]), ("golem-1.1", "None", []), ("golem-1.2", "'1m'", []),
 ])  # fmt: skip
 def test_a_function_that_older_servers_of_the_target_lack_is_noted(tmp_path, target, timeout, codes):
-    """With the version that is imported for its sake, and the first server that has it; else there is nothing to say."""
+    """With the version that is imported for its sake, and the first server that has it; else nothing is said."""
     faults = faults_of(tmp_path, {"app.py": f"{LATER.format(timeout)}{PLACE}{MOVE}"}, target=target)
 
     assert codes == [fault.code for fault in faults]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 INTERFACES = (http_types,)
 
 Outcome = dict[str, Any]
+#: What may be written at once, as on Golem.
+_PIECE = 1 << 20
 _DONE: Outcome = {"ok": None}
 _REFUSED: Outcome = {"err": None}
 _TARGET = re.compile(r"[!-~]+")
@@ -75,6 +77,9 @@ class BodyWriter(OutputStream):
 
     def __init__(self, body: OutgoingBody) -> None:
         self._body = body
+
+    def capacity(self, _host: Host) -> int:
+        return _PIECE
 
     def write(self, host: Host, data: bytes) -> None:
         body = self._body

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import http.client
 import importlib.metadata
 import json
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -213,3 +215,76 @@ def region_left_open(base: str) -> str:
                 raise
     durable_http.post(f"{base}/after")
     return str(response.status_code)
+
+
+def failing(said: str = "a failure") -> None:
+    """Raises. Reading the clock is the last thing that is asked of the host before."""
+    print("about to fail")
+    sys.stdout.flush()
+    time.monotonic()
+    raise ValueError(said)
+
+
+def fails(base: str, way: str) -> None:
+    url = f"{base}/big"
+    if way == "durable_dsl stream":
+        with durable_http.stream("GET", url) as response:
+            for _ in response:
+                failing()
+    if way == "httpx stream":
+        with httpx.stream("GET", url) as response:
+            for _ in response.iter_bytes():
+                failing()
+    if way == "requests stream":
+        with requests.get(url, stream=True) as response:
+            for _ in response.iter_content(100):
+                failing()
+    if way == "requests without a block":
+        for _ in requests.get(url, stream=True).iter_content(100):
+            failing()
+    if way == "urllib":
+        with urllib.request.urlopen(url) as response:
+            response.read(100)
+            failing()
+    if way == "urllib without a block":
+        for _ in iter(functools.partial(urllib.request.urlopen(url).read, 100), b""):
+            failing()
+    if way == "a body that fails":
+        durable_http.post(url, content=(failing() for _ in range(3)))
+    if way == "a region":
+        with durable_http.stream("GET", url), atomic:
+            failing()
+    if way == "finally":
+        try:
+            response = urllib.request.urlopen(url)
+            failing()
+        finally:
+            response.close()
+
+
+async def fails_async(base: str, way: str) -> None:
+    url = f"{base}/slow"
+    async with httpx.AsyncClient() as client:
+        if way == "gather":
+            await asyncio.gather(client.get(url), durable_http.aget(url), later())
+        if way == "a task group":
+            async with asyncio.TaskGroup() as group:
+                group.create_task(client.get(url))
+                group.create_task(durable_http.aget(url))
+                group.create_task(later())
+        if way == "a task left alone":
+            task = asyncio.create_task(client.get(url))
+            await later()
+            await task
+        if way == "a time-out around":
+            async with asyncio.timeout(60):
+                await asyncio.gather(client.get(url), later())
+        if way == "a stream":
+            async with client.stream("GET", f"{base}/big") as response:
+                async for _ in response.aiter_bytes():
+                    failing()
+
+
+async def later() -> None:
+    await asyncio.sleep(0.1)
+    failing()
