@@ -162,7 +162,8 @@ def python_arguments(values: Sequence[Any], export: Export) -> list[Any]:
 def arguments(texts: Sequence[str], export: Export, read: Callable[[str], str]) -> list[Any]:
     """Arguments of the command line, in Python form; raises `ArgumentFault`.
 
-    One text per parameter: JSON, or plain text for a string, char or enum unless it begins with a quotation mark.
+    One text per parameter: JSON, or plain text for a string, char or enum unless it begins with a quotation mark; a
+    member of an enum also where the parameter may be null.
     `@FILE` and `-` stand for the text that `read(FILE)` and `read("-")` give.
     """
     left_out = _left_out(len(texts), export)
@@ -202,10 +203,12 @@ def _argument(text: str, kind: t.Type, name: str, read: Callable[[str], str]) ->
         return from_json(text, kind, name)
     if isinstance(kind, t.Variant) and not text.lstrip().startswith(('"', "{")):
         return from_json(text, kind, name)  # a case without a payload, or the list of all cases as what was expected
+    if isinstance(kind, t.Option) and isinstance(kind.inner, t.Enum) and text != "null" and text[:1] not in {'"', "["}:
+        return from_json(text, kind.inner, name)
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        if isinstance(kind, t.Option) and (isinstance(kind.inner, t.Enum) or kind.inner in _PLAIN_TEXT):
+        if isinstance(kind, t.Option) and kind.inner in _PLAIN_TEXT:
             raise ValueFault(name, f"expected {t.text(kind)}: null, or text in double quotes, got {text}") from None
         where = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"column {error.colno}"
         raise ValueFault(name, f"expected {t.text(kind)} as JSON: {error.msg} at {where}") from None
