@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.errors import InvocationError
+    from durable_dsl.engine.worker import Worker
 
 DEFAULT = ".durable"
+#: So many workers are named to somebody who asks for one that is not there.
+_NAMED = 5
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:
@@ -136,10 +139,13 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def opened(arguments: argparse.Namespace, *, reads: bool = False, **options: Any) -> Iterator[Engine]:
+def opened(
+    arguments: argparse.Namespace, *, reads: bool = False, makes: bool = True, **options: Any
+) -> Iterator[Engine]:
     """The engine on `--data`; its errors become errors of the command.
 
     A verb that only `reads` gets a copy where the directory cannot be written, as one from a backup or another user's.
+    One that does not make a data directory is told where there is none.
     """
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.copying import copied
@@ -148,6 +154,9 @@ def opened(arguments: argparse.Namespace, *, reads: bool = False, **options: Any
 
     data = Path(arguments.data)
     given = [path for path in (data, data / FILE) if path.exists()]
+    if not makes and len(given) < 2:
+        hint = "`durable-dsl run` makes one; --data names another"
+        raise CommandError(f"there is no data directory {arguments.data}", hint)
     copies = reads and len(given) > 1 and not all(os.access(path, os.W_OK) for path in given)
     try:
         with (
@@ -159,6 +168,20 @@ def opened(arguments: argparse.Namespace, *, reads: bool = False, **options: Any
         raise CommandError(error.message, error.hint) from error
     except EngineError as error:
         raise CommandError(str(error), "", getattr(error, "exit_status", FAULT)) from error
+
+
+def known_worker(engine: Engine, name: str) -> Worker:
+    """The worker of that name; where there is none, those are named that may be meant."""
+    from difflib import get_close_matches
+
+    row = engine.catalogue.worker(name)
+    if row is not None:
+        return engine.worker(name)
+    names = [each.name for each in engine.catalogue.workers()]
+    near = get_close_matches(name, names, n=_NAMED, cutoff=0.5) or names[:_NAMED]
+    more = ", …" if len(names) > len(near) else ""
+    hint = f"its workers: {', '.join(near)}{more}" if names else "it has no workers"
+    raise CommandError(f"there is no worker {name!r} in {engine.data}", hint)
 
 
 def wants_a_grant(worker: str, key: str | None = None, error: InvocationError | None = None) -> CommandError:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli import console
 from durable_dsl.cli.completion import completed, kinds
-from durable_dsl.cli.data import index
+from durable_dsl.cli.data import index, known_worker
 
 if TYPE_CHECKING:
     import argparse
@@ -89,7 +89,7 @@ def pattern(text: str) -> re.Pattern[str]:
 def show(engine: Engine, arguments: argparse.Namespace) -> int:
     from durable_dsl.engine.oplog.view import as_json
 
-    worker = engine.worker(arguments.name)
+    worker = known_worker(engine, arguments.name)
     entries = [as_json(record) for record in worker.oplog() if record.index >= arguments.first]
     picks = _picks(arguments)
     picked = [entry for entry in entries if picks(entry)]

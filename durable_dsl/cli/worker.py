@@ -15,6 +15,7 @@ from durable_dsl.cli.data import (
     guest_options,
     index,
     invocation_failed,
+    known_worker,
     opened,
     wants_a_grant,
 )
@@ -103,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
         "delete": _delete,
     }
     options = guest_options(arguments) if hasattr(arguments, "max_memory") else {}
-    with opened(arguments, reads=arguments.action in {"list", "show", "oplog"}, **options) as engine:
+    with opened(arguments, reads=arguments.action in {"list", "show", "oplog"}, makes=False, **options) as engine:
         return actions[arguments.action](engine, arguments)
 
 
@@ -136,7 +137,7 @@ def _facts(worker: Worker) -> dict[str, object]:
 
 
 def _show(engine: Engine, arguments: argparse.Namespace) -> int:
-    worker = engine.worker(arguments.name)
+    worker = known_worker(engine, arguments.name)
     facts = worker.describe(full=True)
     if arguments.json:
         console.print_json(facts)
@@ -169,7 +170,7 @@ def _told(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
 
 
 def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
-    worker = granting.told(engine.worker(arguments.name))
+    worker = granting.told(known_worker(engine, arguments.name))
     return _after_resuming(worker, arguments, "resumed")
 
 
@@ -200,12 +201,12 @@ def _after_running(worker: Worker, arguments: argparse.Namespace, said: str) -> 
 
 
 def _interrupt(engine: Engine, arguments: argparse.Namespace) -> int:
-    worker = engine.worker(arguments.name)
+    worker = known_worker(engine, arguments.name)
     return _told(worker, arguments, "interrupted" if worker.interrupt() else "nothing to interrupt")
 
 
 def _simulate_crash(engine: Engine, arguments: argparse.Namespace) -> int:
-    worker = engine.worker(arguments.name)
+    worker = known_worker(engine, arguments.name)
     worker.simulate_crash()
     return _told(worker, arguments, "crashed")
 
@@ -297,7 +298,7 @@ def _index_of_promise(text: str) -> int:
 
 
 def _update(engine: Engine, arguments: argparse.Namespace) -> int:
-    worker = granting.told(engine.worker(arguments.name))
+    worker = granting.told(known_worker(engine, arguments.name))
     component = engine.load(existing(arguments.component))
     if component.name != worker.component:
         raise console.CommandError(
@@ -319,14 +320,13 @@ def _fork(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _revert(engine: Engine, arguments: argparse.Namespace) -> int:
-    worker = engine.worker(arguments.name)
+    worker = known_worker(engine, arguments.name)
     worker.revert(to=arguments.to, last=arguments.last)
     return _told(worker, arguments, "reverted")
 
 
 def _delete(engine: Engine, arguments: argparse.Namespace) -> int:
-    if not engine.delete_worker(arguments.name):
-        raise console.CommandError(f"there is no worker {arguments.name!r} in {arguments.data}")
+    engine.delete_worker(known_worker(engine, arguments.name).name)
     if arguments.json:
         console.print_json({"name": arguments.name, "deleted": True})
     else:

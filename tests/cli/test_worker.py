@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from durable_dsl.cli.main import main
+from durable_dsl.engine import Engine
 from tests.guests import guest
 
 
@@ -28,8 +29,14 @@ def run(verb, source, *options):
     return verb("run", str(guest("script")), "run", source, "--worker", "w", *options)
 
 
-def test_no_workers(verb):
-    """Said on stderr; in JSON an empty array."""
+def test_no_workers(verb, tmp_path):
+    """Said on stderr; in JSON an empty array. Where there is no data directory that is said, and none is made."""
+    status, out, err = verb("worker", "list")
+
+    assert (1, "") == (status, out)
+    assert "there is no data directory" in err
+    assert not (tmp_path / "data").exists()
+    Engine.open(tmp_path / "data").close()
     assert (0, "") == verb("worker", "list")[:2]
     assert [] == json.loads(verb("worker", "list", "--json")[1])
 
@@ -79,11 +86,15 @@ def test_show_tells_the_error(verb):
 
 
 def test_an_unknown_worker(verb):
-    """Exit status 1 with the data directory's name."""
+    """Exit status 1 with the data directory's name, and those that may be meant."""
+    run(verb, "")
     status, _, err = verb("worker", "show", "nobody")
 
     assert 1 == status
     assert "there is no worker 'nobody'" in err
+    assert "its workers: w" in err
+    for words in (["resume", "nobody"], ["oplog", "nobody"], ["delete", "nobody"], ["revert", "nobody", "--to", "1"]):
+        assert "its workers: w" in verb("worker", *words)[2]
 
 
 def test_oplog_entries_in_json(verb):
