@@ -9,8 +9,11 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-__all__ = ["PromiseId"]
+__all__ = ["WAKES", "PromiseId"]
 
+#: The environment variable by which a host says that it ends the sleep of a guest that has looked at a promise, and
+#: found it pending, when the promise is completed. Then one sleep is enough, however long it is.
+WAKES = "DURABLE_DSL_PROMISES_WAKE"
 _UUID_LENGTH = 36
 
 

@@ -33,6 +33,7 @@ from durable_dsl.engine.loading import LoadedComponent, build_facts, name_of
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.oplog.store import Store
 from durable_dsl.engine.scheduled import Schedule
+from durable_dsl.engine.suspension import Places
 from durable_dsl.engine.watcher import Watcher
 from durable_dsl.engine.worker import Worker
 
@@ -73,6 +74,8 @@ class Engine:
         self.leases = data / "leases"
         #: How long an idle worker keeps its instance and its lease, in seconds.
         self.keep_idle = 30.0
+        #: For the instances of workers that are suspended.
+        self.places = Places()
         self._cache = user_cache()
         self.output = output
         self._while_compiling = while_compiling
@@ -116,7 +119,8 @@ class Engine:
         "./invoices::/invoices:ro". `workers` are components, or "*", whose workers they may see and steer as their own.
 
         `env` is what new workers see as environment. `max_memory` bounds each instance (bytes), `timeout` each
-        invocation (seconds). `output(level, data)` gets what guests write; by default it goes to stderr.
+        invocation with all that it waits for (seconds): one that takes longer is interrupted, and can be resumed.
+        `output(level, data)` gets what guests write; by default it goes to stderr.
         """
         return cls(
             Path(data),

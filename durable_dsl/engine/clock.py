@@ -24,6 +24,10 @@ def bounded_seconds(nanoseconds: int) -> float:
     return min(max(0, nanoseconds) / 1e9, LONGEST_WAIT)
 
 
+def _first(seconds: float, again: float | None) -> float:
+    return seconds if again is None else min(seconds, again)
+
+
 class Clock(Protocol):
     """What the engine needs of time."""
 
@@ -31,10 +35,13 @@ class Clock(Protocol):
         """Nanoseconds since 1970, never less than an earlier answer in this process."""
         ...
 
-    def wait(self, condition: threading.Condition, until: int | None, *, outside: bool = False) -> None:
+    def wait(
+        self, condition: threading.Condition, until: int | None, *, outside: bool = False, again: float | None = None
+    ) -> None:
         """Wait, holding `condition`, until it is notified or until that time, or for a shorter while: look again then.
 
         `outside` says that something is under way outside, such as a request, which takes the time that it takes.
+        `again` is after how many seconds to look at something else, where that can change meanwhile.
         """
         ...
 
@@ -45,13 +52,20 @@ class SystemClock:
     def __init__(self) -> None:
         self.now = time.time_ns
 
-    def wait(self, condition: threading.Condition, until: int | None, *, outside: bool = False) -> None:  # noqa: ARG002
+    def wait(
+        self,
+        condition: threading.Condition,
+        until: int | None,
+        *,
+        outside: bool = False,  # noqa: ARG002
+        again: float | None = None,
+    ) -> None:
         if until is None:
-            condition.wait()
+            condition.wait(again)
         else:
             left = until - self.now()
             if left > 0:
-                condition.wait(bounded_seconds(left))
+                condition.wait(_first(bounded_seconds(left), again))
 
 
 class SkippingClock:
@@ -71,9 +85,14 @@ class SkippingClock:
         with self._lock:
             self._offset += nanoseconds
 
-    def wait(self, condition: threading.Condition, until: int | None, *, outside: bool = False) -> None:
-        if until is None or outside:
-            condition.wait(None if until is None else bounded_seconds(until - self.now()))
+    def wait(
+        self, condition: threading.Condition, until: int | None, *, outside: bool = False, again: float | None = None
+    ) -> None:
+        if until is None:
+            condition.wait(again)
+            return
+        if outside:
+            condition.wait(_first(bounded_seconds(until - self.now()), again))
             return
         with self._lock:
             left = until - self.now()

@@ -7,10 +7,11 @@ sleep, a promise), or never. Only the thread that has the worker's turn comes in
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import diagnosis, promises, results, snapshots, unfinished, updating
+from durable_dsl.engine import diagnosis, results, snapshots, unfinished, updating
 from durable_dsl.engine.bridge import GuestTrap
 from durable_dsl.engine.clock import LAST
 from durable_dsl.engine.errors import InvocationError, UsageError
@@ -21,7 +22,6 @@ from durable_dsl.engine.oplog.log import Oplog
 from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
 from durable_dsl.engine.session import Session
 from durable_dsl.engine.signals import (
-    AwaitPromise,
     Closing,
     Divergence,
     Exit,
@@ -31,23 +31,21 @@ from durable_dsl.engine.signals import (
     Restart,
     Rewind,
     Signal,
-    Sleep,
+    Suspended,
     UnfinishedWrite,
 )
+from durable_dsl.engine.suspension import LOOKS_AGAIN
+from durable_dsl.engine.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from durable_dsl.engine.invocation import Invocation
     from durable_dsl.engine.oplog.regions import Regions
     from durable_dsl.engine.worker import Worker
 
-#: How often a waiting worker looks whether another process has completed its promise, in seconds.
-_LOOKS_AGAIN = 0.1
 _LINE = "\n"
-#: How often at most it does so during one sleep of a guest that looks at promises itself.
-_LOOKS = 20
 
 
 class Driver:
@@ -62,8 +60,10 @@ class Driver:
         self._lease = Lease(engine.leases, worker.id, worker.name)
         self._session: Session | None = None
         self._signal: Signal | None = None
-        self._woken = False
         self._wanted = False  # it had stopped for the want of a grant
+        self._limit = None if engine.timeout is None else TimeLimit(engine.timeout, self.signal)
+        self.places = engine.places
+        self.keeps = engine.keep_idle
         self.summary: Summary = summarize(engine.store, worker.id)
         self.status = self.summary.status
         self.log = Oplog(engine.store, worker.id, engine.clock, self.summary.ends)
@@ -88,9 +88,8 @@ class Driver:
             session.interrupt(signal)
 
     def wake(self) -> None:
-        """Somebody wants the worker: a suspended one looks again whether it can go on."""
+        """Somebody wants the worker: a suspended one looks whether what it waits for has come."""
         with self._condition:
-            self._woken = True
             self._condition.notify_all()
 
     def run(self, job: Invocation | None) -> None:
@@ -106,6 +105,8 @@ class Driver:
             self.drop_session()
             raise
         finally:
+            if self._limit is not None:
+                self._limit.close()
             self._forget_signal()
 
     def _forget_signal(self) -> None:
@@ -161,6 +162,8 @@ class Driver:
     def new_session(self, version: int, regions: Regions) -> Session:
         component = self._engine.component_of(self.worker.component, version)
         session = Session(self.worker, component, self.log, regions, self._condition)
+        session.host.keeper = self
+        session.limit = self._limit
         with self._condition:
             self._session = session
             signal = self._signal
@@ -203,18 +206,18 @@ class Driver:
                 if self._signal is end:
                     self._signal = None
                 self.log.commit()
-            case Sleep(until=until, sooner=sooner):
-                self._record(Suspend(until), "suspended")
-                self._rest(until, wakeable=True, sooner=sooner)
-            case AwaitPromise():
-                self._record(Suspend(), "suspended")
-                self._await_promise(end)
+            case Suspended(until=until, sooner=sooner):
+                if end.recorded:
+                    self.status = "suspended"
+                else:
+                    self._record(Suspend(until), "suspended")
+                self._rest(until, sooner)
             case Exit(status=status):
                 session.host.output.release()
                 self._record(Exited(status), "exited")
                 raise results.exit_error(status)
             case Interrupt():
-                self._interrupted()
+                self._interrupted(end)
             case Closing():
                 raise _closed()
             case NotGranted():
@@ -263,47 +266,41 @@ class Driver:
             f"worker {self.worker.name}: {told.type}: {told.message.partition(_LINE)[0]}; "
             f"retry {failures} of {host.policy_in_force.max_attempts} in {delay / 1e9:g} s"
         )
-        self._rest(self._engine.clock.now() + delay)
+        self._rest(min(self._engine.clock.now() + delay, LAST))
 
-    def _rest(self, until: int, *, wakeable: bool = False, sooner: Callable[[], bool] | None = None) -> None:
-        """Wait, without an instance, until a time; `wakeable` also until somebody wants the worker.
+    def _rest(self, until: int | None, sooner: Callable[[], bool] | None = None) -> None:
+        """Wait, without an instance, until a time or until what `sooner` asks for has come.
 
-        Another process may bring about what `sooner` asks for, so it is asked now and then.
+        Another process may bring that about, so it is asked now and then.
         """
         clock = self._engine.clock
-        until = min(until, LAST)
-        pause = until if sooner is None else max(round(_LOOKS_AGAIN * 1e9), (until - clock.now()) // _LOOKS)
+        again = None if sooner is None else LOOKS_AGAIN
         with self._condition:
-            self._woken = False
-            while self._signal is None and clock.now() < until and not (wakeable and self._woken):
+            while self._signal is None and not (until is not None and clock.now() >= until):
                 if sooner is not None and sooner():
                     break
-                clock.wait(self._condition, min(until, clock.now() + pause))
+                clock.wait(self._condition, until, again=again)
         self._carry_out_signal()
 
-    def _await_promise(self, awaited: AwaitPromise) -> None:
-        """Wait until it is completed or somebody wants the worker; in the latter case replay finds it pending again."""
-        store = self._engine.store
-        with self._condition:
-            self._woken = False
-            while self._signal is None and not self._woken:
-                if promises.value_of(store, awaited.worker, awaited.name, awaited.index) is not None:
-                    break
-                self._condition.wait(_LOOKS_AGAIN)
-        self._carry_out_signal()
+    @contextmanager
+    def suspended(self, until: int | None) -> Iterator[None]:
+        """The worker is suspended while this is open, and goes on in its instance afterwards."""
+        self._record(Suspend(until), "suspended")
+        yield
+        self.status = "running"
 
     def _carry_out_signal(self) -> None:
         """A signal came while nothing ran: an interrupt is carried out here, a restart is what follows anyway."""
         signal, self._signal = self._signal, None
         if isinstance(signal, Interrupt):
-            self._interrupted()
+            self._interrupted(signal)
         if isinstance(signal, Closing):
             raise _closed()
 
-    def _interrupted(self) -> None:
+    def _interrupted(self, by: Interrupt) -> None:
         self._signal = None
         self._record(Interrupted(), "interrupted")
-        raise InvocationError("Interrupted", "the invocation was interrupted", "", "interrupted")
+        raise InvocationError(by.type, by.message, "", "interrupted")
 
 
 def _closed() -> InvocationError:

@@ -8,9 +8,11 @@ Neither holds inside a persist-nothing zone.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine.outstanding import Outstanding
+from durable_dsl.engine.suspension import LOOKS_AGAIN
 
 if TYPE_CHECKING:
     import threading
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from durable_dsl.engine.output import GuestOutput
     from durable_dsl.engine.retries import RetryPolicy
     from durable_dsl.engine.sandbox import Sandbox
-    from durable_dsl.engine.signals import Signal
+    from durable_dsl.engine.signals import Signal, Suspended
+    from durable_dsl.engine.suspension import Keeper
     from durable_dsl.engine.worker import Worker
 
 PERSIST_NOTHING = "persist-nothing"
@@ -34,8 +37,8 @@ class Host:
 
     __slots__ = (
         "arguments", "begins", "changes", "clock", "condition", "cursor", "environment", "files", "idempotent",
-        "invocation_key", "invoked_at", "key_counts", "level", "log", "looked_at", "output", "outstanding", "policy",
-        "recording", "regions", "replaying", "signal", "worker",
+        "invocation_key", "invoked_at", "keeper", "key_counts", "level", "log", "looked_at", "output", "outstanding",
+        "policy", "recording", "regions", "replaying", "signal", "worker",
     )  # fmt: skip
 
     def __init__(
@@ -72,12 +75,14 @@ class Host:
         #: How often `notify` was called: who looks at something and then waits sees whether it was meanwhile.
         self.changes = 0
         #: Whether promises that the guest has just looked at, and found pending, are completed by now.
-        self.looked_at: list[Callable[[], bool]] = []
+        self.looked_at: dict[tuple[str, int], Callable[[], bool]] = {}
         self.invocation_key = ""
         self.invoked_at = 0
         self.key_counts: dict[str, int] = {}
         #: What ends the guest at its next host call.
         self.signal: Signal | None = None
+        #: What keeps the instance while the worker is suspended.
+        self.keeper: Keeper | None = None
         self.replaying = self.recording = False
         self.settle()
 
@@ -127,16 +132,35 @@ class Host:
             self.changes += 1
             self.condition.notify_all()
 
-    def wait(self, until: int | None, *, since: int | None = None, outside: bool = False) -> None:
+    def wait(
+        self, until: int | None, *, since: int | None = None, outside: bool = False, again: float | None = None
+    ) -> None:
         """Block the guest until notified or until a time; ends the call if a signal arrives meanwhile.
 
-        Does not block if `changes` is no longer `since`. `outside` is as in `Clock.wait`.
+        Does not block if `changes` is no longer `since`. `outside` and `again` are as in `Clock.wait`.
         """
         with self.condition:
             self.check_signal()
             if since is None or since == self.changes:
-                self.clock.wait(self.condition, until, outside=outside)
+                self.clock.wait(self.condition, until, outside=outside, again=again)
         self.check_signal()
+
+    def suspend(self, wait: Suspended) -> None:
+        """Return when what is waited for has come; raises `wait` where the rest of it shall need no instance."""
+        keeper = self.keeper
+        if keeper is None or not keeper.keeps or not keeper.places.take():
+            raise wait
+        try:
+            with keeper.suspended(wait.until):
+                wait.recorded = True
+                end = time.monotonic() + keeper.keeps
+                while not wait.over(self.clock.now()):
+                    left = end - time.monotonic()
+                    if left <= 0:
+                        raise wait
+                    self.wait(wait.until, again=left if wait.sooner is None else min(left, LOOKS_AGAIN))
+        finally:
+            keeper.places.give_back()
 
     def next_key_name(self) -> str:
         """The name that the next derived idempotency key is made from: never twice in an invocation."""

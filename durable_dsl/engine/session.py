@@ -7,7 +7,6 @@ completed goes live where its record ends and is completed here.
 from __future__ import annotations
 
 import json
-import threading
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import queue
@@ -25,10 +24,11 @@ from durable_dsl.engine.oplog.entries import (
 )
 from durable_dsl.engine.output import GuestOutput
 from durable_dsl.engine.sandbox import Sandbox
-from durable_dsl.engine.signals import Signal, TimedOut
+from durable_dsl.engine.time_limit import TimeLimit
 from durable_dsl.engine.values import ValueFault
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Sequence
 
     from durable_dsl.engine.component import Export
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.cursor import ReplayRow
     from durable_dsl.engine.oplog.log import Oplog
     from durable_dsl.engine.oplog.regions import Regions
+    from durable_dsl.engine.signals import Signal
     from durable_dsl.engine.worker import Worker
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -82,7 +83,7 @@ class Session:
     ) -> None:
         engine = worker.engine
         self.component = component
-        self._limit = engine.timeout
+        self.limit = None if engine.timeout is None else TimeLimit(engine.timeout, self.interrupt)
         self._max_memory = engine.max_memory
         self._log = log
         self._files = Sandbox()
@@ -187,15 +188,12 @@ class Session:
         host.invoked_at = index
         host.key_counts.clear()
         host.output.begin_attempt()
-        if self._limit is None:
+        if self.limit is None:
             return self._enter(export, arguments)
-        alarm = threading.Timer(self._limit, self._time_out)
-        alarm.start()
-        try:
-            return self._enter(export, arguments)
-        finally:
-            alarm.cancel()
-            alarm.join()  # or it might end the next call
+        self.limit.begin(key)
+        value = self._enter(export, arguments)
+        self.limit.completed(key)
+        return value
 
     def _enter(self, export: Export, arguments: list[Any]) -> Any:
         instance = self._running
@@ -228,9 +226,6 @@ class Session:
         self.host.output.release()
         self._log.append(ExportedFunctionCompleted(response))
         self.host.outstanding.hand_over(self._log)
-
-    def _time_out(self) -> None:
-        self.interrupt(TimedOut(f"the invocation took longer than {self._limit:g} s", "TimeLimit"))
 
     def _went_live(self) -> None:
         self.host.settle()

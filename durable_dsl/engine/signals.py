@@ -26,23 +26,36 @@ class Exit(Signal):
         self.status = status
 
 
-class Sleep(Signal):
-    """All there is to wait for is a time at least the suspend threshold away (nanoseconds since 1970).
+class Suspended(Signal):
+    """The guest waits for a time (nanoseconds since 1970), or for what `sooner` tells, or for what comes first."""
+
+    def __init__(self, until: int | None, sooner: Callable[[], bool] | None, *named: object) -> None:
+        super().__init__(until, *named)
+        self.until = until
+        self.sooner = sooner
+        #: It is in the oplog that the worker is suspended.
+        self.recorded = False
+
+    def over(self, now: int) -> bool:
+        """Whether one of the two has come."""
+        return (self.until is not None and now >= self.until) or (self.sooner is not None and self.sooner())
+
+
+class Sleep(Suspended):
+    """All there is to wait for is a time at least the suspend threshold away.
 
     `sooner` says whether what the guest also waits for has come before.
     """
 
     def __init__(self, until: int, sooner: Callable[[], bool] | None = None) -> None:
-        super().__init__(until)
-        self.until = until
-        self.sooner = sooner
+        super().__init__(until, sooner)
 
 
-class AwaitPromise(Signal):
+class AwaitPromise(Suspended):
     """The guest awaits a promise that is not completed: that of `worker` (its id and name) at `index`."""
 
-    def __init__(self, worker: int, name: str, index: int) -> None:
-        super().__init__(worker, name, index)
+    def __init__(self, worker: int, name: str, index: int, completed: Callable[[], bool]) -> None:
+        super().__init__(None, completed, worker, name, index)
         self.worker = worker
         self.name = name
         self.index = index
@@ -57,7 +70,23 @@ class Restart(Signal):
 
 
 class Interrupt(Signal):
-    """Somebody asked for the worker to stop."""
+    """Somebody asked for the worker to stop. `type` and `message` are what callers are told."""
+
+    type = "Interrupted"
+    message = "the invocation was interrupted"
+
+
+class TimedOut(Interrupt):
+    """The invocation took longer than the engine's time limit."""
+
+    type = "TimeLimit"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.message = (
+            f"the invocation took longer than {seconds:g} s. It is interrupted, and goes on where it was when it is "
+            "called again with its key, or resumed"
+        )
 
 
 class Closing(Signal):
@@ -93,10 +122,6 @@ class UnfinishedWrite(Fatal):
             "it is not sent again",
             "NonIdempotentWriteUnfinished",
         )
-
-
-class TimedOut(Fatal):
-    """The invocation took longer than the engine's time limit."""
 
 
 class NotGranted(Signal):

@@ -16,6 +16,7 @@ from durable_dsl.engine.oplog.entries import Create, Record
 from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.oplog.view import time_text
 from durable_dsl.engine.retries import DEFAULT_POLICY, RetryPolicy
+from durable_dsl.promise_ids import WAKES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -237,11 +238,12 @@ class Worker(Accepting):
         return self.permissions.wants if self.summary().underway is not None else None
 
     def environment(self, component: LoadedComponent) -> list[tuple[str, str]]:
-        """The environment that the guest sees: the worker's own, then Golem's names."""
+        """The environment that the guest sees: the worker's own, then Golem's names and ours."""
         golem = {
             "GOLEM_WORKER_NAME": self.name,
             "GOLEM_COMPONENT_ID": component.id,
             "GOLEM_COMPONENT_VERSION": str(component.version),
+            WAKES: "1",
         }
         return [*((name, value) for name, value in self.variables if name not in golem), *golem.items()]
 

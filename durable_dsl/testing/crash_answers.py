@@ -39,16 +39,21 @@ class Answers:
         self._given = 0
         self._lock = threading.Lock()
 
-    def give(self) -> None:
-        """Complete what is on disk and pending."""
+    def give(self) -> bool:
+        """Complete what is on disk and pending; whether there was any."""
         if self._given == len(self._answers):
-            return
+            return False
         with self._lock, closing(sqlite3.connect(self._file, timeout=60, isolation_level=None)) as connection:
             made = connection.execute(_PROMISES, (self._worker,)).fetchall()
-            for (owner, index, state), answer in zip(made, self._answers, strict=False):
-                if state == "pending":
-                    promises.complete(connection, owner, self._worker, index, answer)
+            pending = [
+                (owner, index, answer)
+                for (owner, index, state), answer in zip(made, self._answers, strict=False)
+                if state == "pending"
+            ]
+            for owner, index, answer in pending:
+                promises.complete(connection, owner, self._worker, index, answer)
             self._given = min(len(made), len(self._answers))
+        return bool(pending)
 
     @contextmanager
     def giving(self) -> Iterator[None]:
@@ -78,6 +83,8 @@ class AnsweringClock(SkippingClock):
         super().__init__(start)
         self._answers = answers
 
-    def wait(self, condition: threading.Condition, until: int | None, *, outside: bool = False) -> None:
-        self._answers.give()
-        super().wait(condition, until, outside=outside)
+    def wait(
+        self, condition: threading.Condition, until: int | None, *, outside: bool = False, again: float | None = None
+    ) -> None:
+        if not self._answers.give():
+            super().wait(condition, until, outside=outside, again=again)

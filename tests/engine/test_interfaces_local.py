@@ -76,11 +76,11 @@ def test_local_reads_are_recorded_and_answered_from_the_oplog(tmp_path):
 
 
 def test_the_environment_is_the_worker_s_own(tmp_path):
-    """Nothing of the host's environment, what was given when the worker was made, and Golem's names."""
+    """Nothing of the host's environment, what was given when the worker was made, Golem's names and one of ours."""
     with opened(tmp_path, env={"COLOUR": "blue", "GOLEM_WORKER_NAME": "liar"}) as engine:
         found = worker(engine, "w1").invoke("run", "result = sorted(os.environ.items())")
 
-    assert "[('COLOUR', 'blue'), ('GOLEM_COMPONENT_ID', '" in found
+    assert "[('COLOUR', 'blue'), ('DURABLE_DSL_PROMISES_WAKE', '1'), ('GOLEM_COMPONENT_ID', '" in found
     assert "('GOLEM_COMPONENT_VERSION', '0'), ('GOLEM_WORKER_NAME', 'w1')]" in found
 
 

@@ -228,15 +228,17 @@ def test_deleting_a_worker_deletes_its_history(tmp_path):
         assert "{}" == worker(engine).invoke("run", "result = state")
 
 
-def test_a_guest_that_never_returns_is_ended_by_the_time_limit(tmp_path):
-    """Not retried: the limit would be reached again."""
+def test_a_guest_that_never_returns_is_interrupted_by_the_time_limit(tmp_path):
+    """Not retried: the limit would be reached again. Nothing is lost, and whoever resumes it gives it as much again."""
     with opened(tmp_path, timeout=0.3) as engine:
         one = worker(engine)
-        with pytest.raises(InvocationError, match=r"longer than 0\.3 s"):
-            one.invoke("run", "while True: pass")
+        with pytest.raises(InvocationError, match=r"longer than 0\.3 s") as raised:
+            one.invoke("run", "while True: pass", idempotency_key="k")
 
-        assert "failed" == one.status
-        assert 1 == kinds(one).count("error")
+        assert ("TimeLimit", "interrupted", "interrupted") == (raised.value.type, raised.value.status, one.status)
+        assert 0 == kinds(one).count("error")
+        with pytest.raises(InvocationError, match=r"longer than 0\.3 s"):
+            one.invoke("run", "while True: pass", idempotency_key="k")
 
 
 def test_the_memory_limit_is_the_guest_s_memory_error(tmp_path):

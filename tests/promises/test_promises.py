@@ -77,7 +77,7 @@ class ManualClock(SkippingClock):
     def advance(self, nanoseconds):
         self.time += nanoseconds
 
-    def wait(self, condition, until, *, outside=False):
+    def wait(self, condition, until, *, outside=False, again=None):
         condition.wait(0.002)
 
 
@@ -134,16 +134,36 @@ def test_what_is_wrong_is_named(plain):
     assert said.endswith('was completed with what is not a Decision: approved: expected true or false, got "yes"')
 
 
-@pytest.mark.parametrize("function", ["decide", "decide-async"])
-def test_a_time_out_is_hours_in_no_time(component, tmp_path, function):
-    """The time passes in the engine's clock; looking costs some hundred entries."""
+@pytest.mark.parametrize(
+    ("function", "seconds"), [("decide", 7_200.0), ("decide", 1e8), ("decide-async", 7_200.0), ("decide-async", 1e8)]
+)
+def test_a_wait_costs_the_same_whatever_its_length(component, tmp_path, function, seconds):
+    """One sleep: the engine ends it when the promise is completed, so nobody need look in between."""
     with Engine.open(tmp_path, clock=SkippingClock(), output=Output()) as engine:
         worker = engine.worker("w", engine.load(component))
-        started = time.monotonic()
 
-        assert worker.invoke(function, 7_200.0).startswith("nobody answered")
-        assert 20 > time.monotonic() - started
-        assert 1_000 > worker.oplog_index
+        assert worker.invoke(function, seconds).startswith("nobody answered")
+        kinds = [getattr(record.entry, "function", None) or record.kind for record in worker.oplog()]
+        assert 1 == kinds.count("suspend")
+        assert 40 > len([kind for kind in kinds if kind != "golem random::get_random_bytes"])
+
+
+def test_several_waits_at_once_cost_one(component, tmp_path):
+    """Promises, a time-out around them and a sleep beside them; the answer comes from outside, after months."""
+    output, clock = Output(), ManualClock()
+    with Engine.open(tmp_path, clock=clock, output=output) as engine:
+        worker = engine.worker("w", engine.load(component))
+        started = worker.start("several", 1e8)
+        until(lambda: output.text.count("\n") == 2)
+        promise = output.text.splitlines()[1]
+        until(lambda: worker.status == "suspended")
+        clock.advance(10**7 * 10**9)
+        before = worker.oplog_index
+        assert engine.complete_promise(promise, "late")
+
+        assert "late after 1 nap" == started.wait(10)
+        assert 20 > worker.oplog_index - before
+        assert 20 > len([each for each in worker.oplog() if each.kind == "suspend"])
 
 
 @pytest.mark.parametrize("function", ["decide", "decide-async"])

@@ -43,8 +43,8 @@ def monotonic_resolution(_host: Host) -> int:
 
 
 def _timer_from(host: Host, start: int, duration: int) -> Timer:
-    looked_at, host.looked_at = host.looked_at, []
-    return Timer(start + duration, looked_at)
+    looked_at, host.looked_at = host.looked_at, {}
+    return Timer(start + duration, tuple(looked_at.values()))
 
 
 @monotonic_clock.durable("subscribe-duration", READ_LOCAL, "monotonic_clock::now", finish=_timer_from, commit=True)

@@ -18,6 +18,7 @@ from durable_dsl.engine.host import PERSIST_NOTHING, Host
 from durable_dsl.engine.interfaces.golem_host import get_oplog_index, golem_host
 from durable_dsl.engine.interfaces.golem_ids import known_worker, permit, worker_record
 from durable_dsl.engine.signals import AwaitPromise, Failure, Fatal
+from durable_dsl.engine.suspension import LOOKS_AGAIN
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 INTERFACES = (golem_host,)
 
 Id = dict[str, Any]
-#: How often a guest that waits in place looks whether another process has completed its promise, in nanoseconds.
-_LOOKS_AGAIN = 100_000_000
 
 
 @golem_host.plain("create-promise")
@@ -89,15 +88,17 @@ def await_promise(host: Host, promise: Id) -> bytes:
         if value is not None:
             return value
         if not (host.regions or host.begins or host.level == PERSIST_NOTHING):
-            raise AwaitPromise(owner, name, index)
+            host.suspend(AwaitPromise(owner, name, index, lambda: _came(host, promise)))
+            continue
         host.log.commit()
-        host.wait(host.clock.now() + _LOOKS_AGAIN, outside=True)
+        host.wait(None, again=LOOKS_AGAIN)
 
 
 def _note_look(host: Host, value: bytes | None, promise: Id) -> bytes | None:
     """A guest that finds a promise pending sleeps and looks again: the completion will end that sleep."""
     if value is None:
-        host.looked_at.append(lambda: _came(host, promise))
+        named = promise["worker-id"]["worker-name"], promise["oplog-idx"]
+        host.looked_at[named] = lambda: _came(host, promise)
     return value
 
 

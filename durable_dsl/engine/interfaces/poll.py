@@ -2,7 +2,7 @@
 
 A pollable is ready, or has a deadline, or becomes ready when something else happens, which `Host.notify` tells.
 A poll is recorded when it returns. If all there is to wait for is timers and the first is at least
-`SUSPEND_THRESHOLD` away, the call is not recorded and ends the instance instead: the worker sleeps without one. A wait
+`SUSPEND_THRESHOLD` away, the worker is suspended, and may have no instance when the time comes (`suspension`). A wait
 of `COMMIT_THRESHOLD` or more has its beginning on disk, whichever way the guest's runtime sleeps (CPython reads the
 clock and subscribes to an instant), so that a sleep which is cut short goes on for its remainder. Inside an open atomic
 region or a persist-nothing zone the guest waits in place, since each wake-up would start the region, and its sleep,
@@ -18,6 +18,7 @@ from durable_dsl.engine.durability import READ_LOCAL, durable
 from durable_dsl.engine.host import PERSIST_NOTHING, Host
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.signals import Failure, Sleep
+from durable_dsl.engine.suspension import LOOKS_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,19 +74,23 @@ def wait_for(host: Host, pollables: list[Pollable]) -> list[int]:
             return ready
         deadlines = [pollable.deadline for pollable in pollables if pollable.deadline is not None]
         until = min(deadlines) if deadlines else None
-        if until is not None and len(deadlines) == len(pollables):
-            _before_sleeping(host, until, [each for each in pollables if isinstance(each, Timer) and each.looked_at])
-        host.wait(until, since=changes, outside=any(pollable.outside for pollable in pollables))
+        looking = [each for each in pollables if isinstance(each, Timer) and each.looked_at]
+        if until is not None and len(deadlines) == len(pollables) and _sleeps(host, until, looking):
+            continue
+        outside = any(pollable.outside for pollable in pollables)
+        host.wait(until, since=changes, outside=outside, again=LOOKS_AGAIN if looking else None)
 
 
-def _before_sleeping(host: Host, until: int, looking: list[Timer]) -> None:
-    """There is nothing to wait for but time."""
+def _sleeps(host: Host, until: int, looking: list[Timer]) -> bool:
+    """There is nothing to wait for but time; whether that was a long one, which has passed."""
     left = until - host.clock.now()
     stays = host.regions or host.begins or host.level == PERSIST_NOTHING
     if left >= SUSPEND_THRESHOLD and not stays:
-        raise Sleep(until, (lambda: any(timer.sooner() for timer in looking)) if looking else None)
+        host.suspend(Sleep(until, (lambda: any(timer.sooner() for timer in looking)) if looking else None))
+        return True
     if left >= COMMIT_THRESHOLD:
         host.log.commit()
+    return False
 
 
 def _count(pollables: list[Pollable]) -> int:

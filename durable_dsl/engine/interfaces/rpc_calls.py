@@ -14,6 +14,7 @@ from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.session import arguments_text
 from durable_dsl.engine.types import GuestResource, Resource
 from durable_dsl.engine.wit_nodes import NodeFault, read_value, write_results
+from durable_dsl.promise_ids import WAKES
 
 if TYPE_CHECKING:
     from durable_dsl.engine.component import Export
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.worker import Worker
 
 Outcome = dict[str, Any]
-_GOLEM = ("GOLEM_WORKER_NAME", "GOLEM_COMPONENT_ID", "GOLEM_COMPONENT_VERSION")
+_OWN = ("GOLEM_WORKER_NAME", "GOLEM_COMPONENT_ID", "GOLEM_COMPONENT_VERSION", WAKES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Prepared:
 def prepare(host: Host, asked: Asked) -> Prepared | Outcome:
     """Find, or make, the callee and read the arguments; the error that the guest gets where that cannot be."""
     address = asked.address
-    environment = tuple((name, value) for name, value in asked.environment if name not in _GOLEM)
+    environment = tuple((name, value) for name, value in asked.environment if name not in _OWN)
     try:
         callee = address.find(host, environment, tuple(asked.arguments))
         export = _resolve(callee, asked.function)

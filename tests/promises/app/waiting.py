@@ -130,6 +130,27 @@ async def both() -> str:
     return f"{one} {two}"
 
 
+async def several(seconds: float) -> str:
+    """The first of two promises within a time-out, beside a task that sleeps."""
+    promises = [create_promise(str), create_promise(str)]
+    print(*[each.id for each in promises], sep="\n", flush=True)
+    naps = 0
+
+    async def nap_for_long() -> None:
+        nonlocal naps
+        await asyncio.sleep(seconds / 100)
+        naps += 1
+        await asyncio.sleep(seconds)
+
+    napping = asyncio.create_task(nap_for_long())
+    waiting = [asyncio.ensure_future(each.wait_async()) for each in promises]
+    async with asyncio.timeout(seconds):
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    napping.cancel()
+    (first,) = done
+    return f"{first.result()} after {naps} nap"
+
+
 def nap(seconds: float, atomically: bool) -> float:
     start = time.monotonic()
     if atomically:
