@@ -20,6 +20,7 @@ same one. Nothing is written or read inside a persist-nothing zone: the call is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakSet
 
@@ -61,6 +62,7 @@ def durable(
     function_type: FunctionType,
     *,
     request: Callable[..., Any] | None = None,
+    formerly: Callable[..., Any] | None = None,
     finish: Implementation | None = None,
     batch: Callable[..., Batch] | None = None,
     ends: Callable[[Any], bool] | None = None,
@@ -72,7 +74,7 @@ def durable(
     """Make `perform(host, *arguments)` a durable call.
 
     `request(*arguments)` is what of the arguments is stored and compared in replay; all of them by default, and with
-    `nothing` none.
+    `nothing` none. `formerly(*arguments)` is what earlier versions of the engine stored of them.
     `batch(host, *arguments)` gives the batch that the call is a step of, and `ends(stored)` says which result is its
     last one. `commit` forces the entry to disk where the type does not. A remote write that `leaves` nothing behind
     before its entry is on disk is told by False.
@@ -89,7 +91,8 @@ def durable(
         if host.replaying:
             asked = fixed or (_text(request, arguments) if arguments else None)
             begin = begin_write(host, name, asked) if marked and not host.idempotent else None
-            value = host.cursor.imported(name, asked)
+            before = None if formerly is None else partial(_text, formerly, arguments)
+            value = host.cursor.imported(name, asked, before)
             if begin is not None:
                 end_write(host, begin)
             if batch is not None and ends is not None and ends(value):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from durable_dsl.engine.clock import SystemClock
@@ -54,7 +56,8 @@ def test_a_request_is_a_batch_of_steps(run, server):
     uri = f"{server.url}/echo"
     assert {"method": "POST", "uri": uri, "headers": [["X-Test", "1"]]} == begin["request"]
     assert "http::types::future_incoming_response::get" == head["function"]
-    assert {"method": "POST", "uri": uri} == head["request"]
+    digest = {"length": 5, "sha256": hashlib.sha256(b"hello").hexdigest()}
+    assert {"method": "POST", "uri": uri, "body": digest} == head["request"]
     assert {"status": 200, "headers": [["content-length", "5"]]} == head["response"]["ok"]
     assert {"base64": "aGVsbG8="} == first["response"]["ok"]
     assert ("http::types::incoming_body_stream::blocking_read", {"closed": None}) == (

@@ -412,6 +412,7 @@ future = send("get", URL + "/slow/0.5")
 future.subscribe().block()
 host.generate_idempotency_key()
 at("at the gate")
+time.sleep(1)
 result = future.get().value.value.status()
 """
 

@@ -221,7 +221,7 @@ def test_an_instance_is_kept_no_longer_than_an_idle_one(tmp_path, instances):
         one = worker(engine)
         started = one.start("run", ASK)
         until(lambda: one.status == "suspended")
-        until(lambda: one._driver.current is None)  # noqa: SLF001
+        until(lambda: one._driver.current is None)
         assert one.status == "suspended"
         engine.complete_promise("w", promise_of(engine), b"yes")
 
@@ -243,8 +243,8 @@ def test_few_instances_are_kept(tmp_path):
         waiting = [first.start("run", ASK)]
         until(lambda: first.status == "suspended")
         waiting.append(second.start("run", ASK))
-        until(lambda: second.status == "suspended" and second._driver.current is None)  # noqa: SLF001
-        assert first._driver.current is not None  # noqa: SLF001
+        until(lambda: second.status == "suspended" and second._driver.current is None)
+        assert first._driver.current is not None
         for number, name in enumerate(("first", "second")):
             engine.complete_promise(name, promise_of(engine, number), b"yes")
 

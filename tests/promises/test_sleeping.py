@@ -65,8 +65,9 @@ def test_a_minute_in_a_region_on_a_host_that_suspends_there(worker, printed, mon
     def suspends(host, until, _looking):
         if until - host.clock.now() >= poll.SUSPEND_THRESHOLD:
             raise Sleep(until)
+        return False
 
-    monkeypatch.setattr(poll, "_before_sleeping", suspends)
+    monkeypatch.setattr(poll, "_sleeps", suspends)
     slept = worker.invoke(function, 60.0, True)
 
     assert 60 <= slept < 61

@@ -124,7 +124,8 @@ def object_info(host: Host, one: Container, name: str) -> Outcome:
     "[method]container.write-data",
     WRITE_REMOTE,
     "golem blobstore::container::write_data",
-    request=lambda one, name, value: [one.name, name, value.size],
+    request=lambda one, name, value: [one.name, name, value.digest],
+    formerly=lambda one, name, value: [one.name, name, value.size],
     transaction=True,
 )
 def write_data(host: Host, connection: sqlite3.Connection, one: Container, name: str, value: OutgoingValue) -> Outcome:

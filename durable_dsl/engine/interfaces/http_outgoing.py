@@ -54,7 +54,7 @@ def handle(host: Host, made: OutgoingRequest, options: RequestOptions | None) ->
         host.check_signal()
         permit(host, request, summary["uri"])
     batch = open_batch(host, _HANDLE, text.encode({**summary, "headers": made.headers.texts()}), was_all)
-    return {"ok": FutureResponse(Sending(host, batch, request, summary))}
+    return {"ok": FutureResponse(Sending(host, batch, request, summary, made.body))}
 
 
 def _seconds(options: RequestOptions | None, phase: str) -> float:

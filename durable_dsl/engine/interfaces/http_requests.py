@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.grants import split_authority
-from durable_dsl.engine.http_client_body import RequestBody
+from durable_dsl.engine.http_client_body import Pair, RequestBody
 from durable_dsl.engine.interfaces.http_fields import TOKEN, Fields, http_types
 from durable_dsl.engine.interfaces.streams import IoError, OutputStream, StreamFailed
 
@@ -61,7 +62,10 @@ class OutgoingRequest:
 
 
 class OutgoingBody:
-    """The resource `outgoing-body`. `declared` is the content-length that the guest has set, if it has."""
+    """The resource `outgoing-body`. `declared` is the content-length that the guest has set, if it has.
+
+    What is written is not in the oplog; replay compares its digest, over the bytes, in whatever pieces they come.
+    """
 
     resource_kind = "outgoing-body"
 
@@ -70,6 +74,26 @@ class OutgoingBody:
         self.declared = _declared_length(headers)
         self.length = 0
         self.stream_given = False
+        self._finished = False
+        self._hash = hashlib.sha256()
+
+    def add(self, data: bytes) -> None:
+        """The guest has written this."""
+        self.length += len(data)
+        self._hash.update(data)
+        self.content.write(data)
+
+    def finish(self, trailers: tuple[Pair, ...]) -> None:
+        """The guest has written all of it."""
+        self._finished = True
+        self.content.finish(trailers)
+
+    @property
+    def digest(self) -> dict[str, Any] | None:
+        """What replay compares of it; None where it is empty, or the guest has not written all of it."""
+        if not self._finished or not self.length:
+            return None
+        return {"length": self.length, "sha256": self._hash.hexdigest()}
 
 
 class BodyWriter(OutputStream):
@@ -85,10 +109,9 @@ class BodyWriter(OutputStream):
         body = self._body
         if body.declared is not None and body.length + len(data) > body.declared:
             raise BodyFailed(f"more than the {body.declared} bytes of content-length", _body_size(body))
-        body.length += len(data)
         if host.begins:  # it may leave at once
             host.log.commit()
-        body.content.write(data)
+        body.add(data)
 
 
 class RequestOptions:
@@ -233,7 +256,7 @@ def finish(_host: Host, body: OutgoingBody, trailers: Fields | None) -> Outcome:
     if body.declared is not None and body.length != body.declared:
         body.content.break_off()
         return {"err": _body_size(body)}
-    body.content.finish(() if trailers is None else tuple(trailers.pairs))
+    body.finish(() if trailers is None else tuple(trailers.pairs))
     return _DONE
 
 

@@ -6,7 +6,7 @@ worker goes live, or when a persist-nothing zone asks for its response.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.http_client import Exchange, Request
 from durable_dsl.engine.interfaces.poll import Pollable, wait_for
@@ -17,16 +17,20 @@ if TYPE_CHECKING:
     from durable_dsl.engine.batches import Batch
     from durable_dsl.engine.host import Host
     from durable_dsl.engine.http_client_errors import ErrorCode
+    from durable_dsl.engine.interfaces.http_requests import OutgoingBody
 
 LOST = "the connection was lost when the worker was restarted, and the request must not be sent again"
 
 
 class Sending:
-    """One request. `summary` is what its steps are recorded with."""
+    """One request. `summary` names it."""
 
-    def __init__(self, host: Host, batch: Batch, request: Request, summary: dict[str, str]) -> None:
+    def __init__(
+        self, host: Host, batch: Batch, request: Request, summary: dict[str, str], body: OutgoingBody | None
+    ) -> None:
         self.batch = batch
         self.summary = summary
+        self._body = body
         self.exchange: Exchange | None = None
         #: The guest has been told that there is an answer, or an end.
         self.told_ready = False
@@ -43,6 +47,12 @@ class Sending:
     def repeated(self) -> bool:
         """Whether it is sent for a second time."""
         return self.batch.standing == "repeat"
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What a look at its response is recorded with, and replay compares."""
+        digest = None if self._body is None else self._body.digest
+        return self.summary if digest is None else {**self.summary, "body": digest}
 
     @property
     def failure(self) -> ErrorCode | None:

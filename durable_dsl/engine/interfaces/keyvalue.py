@@ -1,7 +1,7 @@
 """wasi:keyvalue: buckets in the data directory, shared by all workers of it.
 
 Reads are recorded. A write and its entry are in one transaction: neither is there without the other. Of a value that
-is written its size is recorded, since the value itself is in the bucket.
+is written its digest is recorded, since the value itself is in the bucket.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ def exists(host: Host, bucket: Bucket, key: str) -> bool:
     "set",
     WRITE_REMOTE,
     "golem keyvalue::eventual::set",
-    request=lambda bucket, key, value: [bucket.name, key, value.size],
+    request=lambda bucket, key, value: [bucket.name, key, value.digest],
+    formerly=lambda bucket, key, value: [bucket.name, key, value.size],
     finish=_done,
     transaction=True,
 )
@@ -188,7 +189,8 @@ def get_keys(host: Host, bucket: Bucket) -> list[str]:
     "set-many",
     WRITE_REMOTE,
     "golem keyvalue::eventual_batch::set_many",
-    request=lambda bucket, pairs: [bucket.name, [[key, value.size] for key, value in pairs]],
+    request=lambda bucket, pairs: [bucket.name, [[key, value.digest] for key, value in pairs]],
+    formerly=lambda bucket, pairs: [bucket.name, [[key, value.size] for key, value in pairs]],
     finish=_done,
     transaction=True,
 )

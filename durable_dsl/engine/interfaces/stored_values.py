@@ -1,8 +1,12 @@
-"""Values on their way into a store and out of it, for the key-value and the blob store: bytes in memory."""
+"""Values on their way into a store and out of it, for the key-value and the blob store: bytes in memory.
+
+What is written is not in the oplog; replay compares its digest.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.interfaces.streams import InputStream, OutputStream, StreamClosed
 
@@ -22,6 +26,11 @@ class OutgoingValue:
     @property
     def size(self) -> int:
         return len(self.content)
+
+    @property
+    def digest(self) -> dict[str, Any]:
+        """What replay compares of it."""
+        return {"length": self.size, "sha256": hashlib.sha256(self.content).hexdigest()}
 
 
 class IncomingValue:

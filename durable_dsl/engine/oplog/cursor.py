@@ -52,12 +52,15 @@ class Cursor:
         self._ends: set[int] | None = None
         self._fill()
 
-    def imported(self, name: str, request: str | None) -> Any:
-        """Consume the record of a call of `name` with these arguments and return its decoded response."""
+    def imported(self, name: str, request: str | None, formerly: Callable[[], str] | None = None) -> Any:
+        """Consume the record of a call of `name` with these arguments and return its decoded response.
+
+        `formerly()` is how earlier versions wrote the arguments.
+        """
         at = self._at
         row = self._rows[at]
         if row[2] != _IMPORTED or row[3] != name or row[5] != request:
-            self._check_call(row, name, request)
+            self._check_call(row, name, request, formerly)
         value = self._values[at] if self._values else text.decode(row[6] or "null")
         self.index = row[0]
         self._at = at = at + 1
@@ -141,7 +144,9 @@ class Cursor:
         row = self._rows[self._at]
         return str(Divergence(row[0], describe(row), attempted))
 
-    def _check_call(self, row: ReplayRow, name: str, request: str | None) -> None:
+    def _check_call(self, row: ReplayRow, name: str, request: str | None, formerly: Callable[[], str] | None) -> None:
+        if row[2] == _IMPORTED and row[3] == name and formerly is not None and row[5] == formerly():
+            return
         attempted = f"{name} {request or ''}".strip()
         self.differs(row[0], describe(row), attempted, alike=row[2] == _IMPORTED and row[3] == name)
 
