@@ -53,7 +53,10 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
     add_grant_options(parser)
     parser.add_argument("--max-memory", metavar="SIZE", type=size, help="most memory of an instance, as 256M")
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=seconds, help="longest time of an invocation (slows guests by a fifth)"
+        "--timeout",
+        metavar="SECONDS",
+        type=seconds,
+        help="longest time of an invocation, waits included (slows guests by a fifth)",
     )
 
 

@@ -233,7 +233,12 @@ class Exchange:
             if body is not None and not (self._released or body.finished or body.waiting >= PIECE):
                 return
             self._unsent += self._protocol.send(self._head()) or b""
-        data = body.take(PIECE) if body is not None else b""
+        data = b""
+        if body is not None:
+            was_full = body.full
+            data = body.take(PIECE)
+            if was_full and not body.full:
+                self._notify()
         if data:
             self._unsent += self._protocol.send(h11.Data(data=data)) or b""
         elif body is None or (body.finished and not body.waiting):

@@ -1,7 +1,8 @@
 """The body of a request between the guest, which writes it, and the thread that sends it.
 
-It takes whatever the guest writes, at once: how much room there is must not depend on the network, or a replay could
-take another way than the first run did. What is not sent yet is in memory, and in a temporary file where it is much.
+It takes whatever the guest writes: how much room there is must not depend on the network, or a replay could take
+another way than the first run did. What is not sent yet is in memory, and in a temporary file where it is much; where
+it is very much, the guest waits in its write, which replay does not know.
 In replay it waits there too, since the request may have to be sent again; what will never be sent is discarded.
 """
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _IN_MEMORY = 1 << 20
+_FULL = 1 << 26
 
 Pair = tuple[str, bytes]
 
@@ -38,6 +40,11 @@ class RequestBody:
     def waiting(self) -> int:
         """How many bytes are there to be sent."""
         return self._written - self._taken
+
+    @property
+    def full(self) -> bool:
+        """Whether somebody sends it, but not as fast as the guest writes."""
+        return self.waiting >= _FULL and self.on_change is not _nobody
 
     def write(self, data: bytes) -> None:
         with self._lock:

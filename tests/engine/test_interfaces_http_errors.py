@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from durable_dsl.engine import http_client_body
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, UsageError
 from durable_dsl.engine.oplog.view import as_json
@@ -289,3 +290,39 @@ def test_requests_that_are_wrong_in_themselves(engine):
 
     assert "['HttpRequestUriInvalid', 'HttpProtocolError', 'HttpRequestMethodInvalid']" == found
     assert not any(record.kind == "begin-remote-write" for record in one.oplog())
+
+
+def test_a_guest_that_writes_faster_than_the_server_reads_waits(engine, monkeypatch):
+    """What is not sent is bounded; it goes on when the server does."""
+    monkeypatch.setattr(http_client_body, "_FULL", 1 << 18)
+    reads, written = threading.Event(), []
+    original = http_client_body.RequestBody.write
+
+    def noted(body, data):
+        original(body, data)
+        written.append(body.waiting)
+
+    monkeypatch.setattr(http_client_body.RequestBody, "write", noted)
+
+    def slow(connection):
+        assert reads.wait(20)
+        with connection.makefile("rb") as stream:
+            while stream.readline().strip():
+                pass
+            while size := int(stream.readline(), 16):
+                stream.read(size + 2)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with listening(slow) as authority:
+        one = worker(engine, "writes")
+        job = one.start("run", http_program(f"http://{authority}", 'result = fetch("post", URL, bytes(20_000_000))'))
+        before = -1
+        while not written or before != len(written):  # until it stands still
+            before = len(written)
+            time.sleep(0.3)
+        assert not job.done
+        assert 20_000_000 // 4096 > len(written)
+        reads.set()
+
+        assert "(200, b'ok')" == job.wait(60)
+    assert max(written) <= (1 << 18) + 4096

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from durable_dsl.engine.errors import InvocationError
@@ -60,11 +62,11 @@ def test_one_key(engine):
 
 
 def test_what_is_recorded(engine):
-    """Of reads the answer; of writes the key and the size, since the value is in the bucket."""
+    """Of reads the answer; of writes the key and a digest, since the value is in the bucket."""
     run(engine, 'eventual.set(bucket, "a", value(b"one")); eventual.get(bucket, "a"); eventual.exists(bucket, "b")')
 
     assert [
-        ("eventual::set", ["things", "a", 3], None),
+        ("eventual::set", ["things", "a", {"length": 3, "sha256": hashlib.sha256(b"one").hexdigest()}], None),
         ("eventual::get", ["things", "a"], {"base64": "b25l"}),
         ("eventual::exists", ["things", "b"], False),
     ] == calls(worker(engine))

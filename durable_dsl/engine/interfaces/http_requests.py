@@ -112,6 +112,11 @@ class BodyWriter(OutputStream):
         if host.begins:  # it may leave at once
             host.log.commit()
         body.add(data)
+        while True:
+            changes = host.changes
+            if not body.content.full:
+                return
+            host.wait(None, since=changes)
 
 
 class RequestOptions:
