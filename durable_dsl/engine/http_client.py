@@ -220,6 +220,9 @@ class Exchange:
         except (BrokenPipeError, ConnectionResetError):  # the server wants no more; it may have answered before
             self._unsent.clear()
             self._sent_all = True
+            if self._request.body is not None:
+                self._request.body.discard()
+                self._notify()
             return True
         del self._unsent[:count]
         if count > 0:
