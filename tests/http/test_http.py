@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,8 @@ import pytest
 from durable_dsl import Err
 from durable_dsl.engine import Engine, InvocationError
 from durable_dsl.testing.building import component_of
+from tests.engine.http_server import serving
+from tests.engine.programs import command, run_command
 
 APP = Path(__file__).parent / "app" / "fetcher.py"
 KINDS = ["get", "post", "large", "missing", "late", "refused", "short", "stream", "left"]
@@ -141,3 +144,20 @@ def test_nothing_is_allowed_by_default(server, tmp_path):
         worker.grant(allow_http=[server])
         assert "ok" in worker.invoke("blocking", "get", f"http://{server}", idempotency_key="k")
     assert before + 1 == len(Handler.seen)
+
+
+def test_a_time_out_around_a_request_that_a_crash_cut_off(tmp_path):
+    """It is sent again beside the guest, whose time goes on meanwhile; nobody waits for the response."""
+    with serving() as server:
+        call = ("run", str(component_of(APP)), "waiting", "limited", server.url, "--worker", "w")
+        options = ("--idempotency-key", "k", "--allow-http", server.authority)
+        first = subprocess.Popen(command(tmp_path, *call, *options), stderr=subprocess.DEVNULL)
+        assert server.arrived.wait(60)
+        first.kill()
+        first.wait()
+        started = time.monotonic()
+        again = run_command(tmp_path, *call, *options)
+
+        assert {"ok": "too slow"} == json.loads(again.stdout), again.stderr
+        assert 35 > time.monotonic() - started
+        assert 2 == server.requests["GET /slow/40"]

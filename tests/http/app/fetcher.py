@@ -36,6 +36,12 @@ async def waiting(kind: str, base: str) -> str:
             async with http.astream("GET", f"{base}/big") as response:
                 async for piece in response:
                     return str(len(piece) > 0)
+        if kind == "limited":
+            try:
+                async with asyncio.timeout(4):
+                    return told(await http.aget(f"{base}/slow/40"))
+            except TimeoutError:
+                return "too slow"
         return told(await http.arequest(*ways(kind, base)[0], **ways(kind, base)[1]))
     except HttpError as error:
         raise Err(f"{type(error).__name__}: {error.method}") from None
