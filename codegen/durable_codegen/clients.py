@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_codegen.emit import template
 from durable_codegen.infer import INTERFACE
+from durable_codegen.literals import docstring, in_comment
 from durable_codegen.names import InterfaceId, camel, kebab, python_name, snake
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class _Writer:
             decorators = "@dataclass" if payload is None else "@remote.case\n@dataclass"
             fields = [] if payload is None else [f"value: {self.hint(payload)}"]
             self._class(decorators, f"class {case}:", _docs(each) or f"{name}: {each['name']}.", fields)
-        note = f"  # {docs.splitlines()[0]}" if docs else ""
+        note = f"  # {in_comment(docs.splitlines()[0])}" if docs else ""
         self.aliases.append(f"{name}: TypeAlias = {' | '.join(cases)}{note}")
         self.uses |= {"dataclass", "TypeAlias"}
 
@@ -229,7 +230,7 @@ class _Writer:
         self.uses.add("Flag")
 
     def _class(self, decorators: str, head: str, docs: str, lines: list[str]) -> None:
-        body = [f'    """{_quoted(docs)}"""', *([""] if lines else [])] if docs else []
+        body = [f"    {docstring(docs, 4)}", *([""] if lines else [])] if docs else []
         body += [f"    {line}" for line in lines]
         self.types.append("\n".join([*filter(None, [decorators]), head, *(body or ["    pass"])]))
 
@@ -250,9 +251,3 @@ def _member(name: str) -> str:
 
 def _docs(item: Mapping[str, Any]) -> str:
     return str((item.get("docs") or {}).get("contents") or "").strip()
-
-
-def _quoted(docs: str) -> str:
-    """Docs as they stand in a docstring at one level of indentation."""
-    text = docs.replace("\\", "\\\\").replace('"""', "'''").replace("\n", "\n    ")
-    return f"{text}\n    " if "\n" in text else text

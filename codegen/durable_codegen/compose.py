@@ -26,6 +26,7 @@ from durable_codegen.names import InterfaceId, camel, interface_modules, python_
 from durable_codegen.official import needed_packages
 from durable_codegen.trim import HOST_PACKAGE, host_functions, trimmed_host
 from durable_codegen.userwit import UserWit, read_user_wit, write_dependencies
+from durable_codegen.witdocs import docs_as_data
 from durable_codegen.witjson import Document, WitError, read_document
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Composed:
     """A world ready for componentize-py, and what it will be called in Python."""
 
     wit: Path
+    #: The same for componentize-py, which takes docs for Python.
+    given: Path
     world: World
     target: Target
     #: The version of golem:api/host that is imported; None if nothing of it is in use.
@@ -91,7 +94,7 @@ class Composed:
         """componentize-py's options, to be given before its subcommand."""
         named = [f"--import-interface-name={interface}={name}" for interface, name in self.import_modules.items()]
         named += [f"--export-interface-name={interface}={name}" for interface, name in self.export_modules.items()]
-        return (f"--wit-path={self.wit}", f"--world={_WORLD}", f"--world-module={self.world_module}", *named)
+        return (f"--wit-path={self.given}", f"--world={_WORLD}", f"--world-module={self.world_module}", *named)
 
 
 def compose(
@@ -192,6 +195,7 @@ def _described(
     hosts = [interface for interface in imports if InterfaceId.parse(interface).unversioned == "golem:api/host"]
     return Composed(
         wit=wit,
+        given=docs_as_data(wit, wit.with_name(f"{wit.name}-given")),
         world=world,
         target=target,
         golem_api=InterfaceId.parse(hosts[0]).version if hosts else None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from durable_codegen.expressions import Expression, Group, Unless, call, comprehension, flat, laid_out, literal
+from durable_codegen.literals import quoted
 from durable_codegen.names import camel, python_name, snake
 from durable_codegen.shapes import (
     Bytes,
@@ -143,7 +144,7 @@ class Conversion:
                 return comprehension("[", inside, _prefixed(f"for {name} in ", self._check("items", text, what)), "]")
             case TupleOf(inside):
                 check = self._scope.object(_CHECKS, "parts")
-                first = f"{check}({text}, {len(inside)}, {_quoted(what)})"
+                first = f"{check}({text}, {len(inside)}, {quoted(what)})"
                 names = [f"{text if at else first}[{at}]" for at in range(len(inside))]
                 return _tuple([self._out(each, names[at], what, depth) for at, each in enumerate(inside)])
             case DictOf(value):
@@ -171,11 +172,11 @@ class Conversion:
         if isinstance(shape, Enumeration):
             member = self._scope.object(_CHECKS, "member")
             wanted = shape.python.qualname
-            return call(member, [self._table(key, shape, "out"), text, _quoted(wanted), _quoted(what)])
-        return call(self._function(key, "out"), [text, _quoted(what)])
+            return call(member, [self._table(key, shape, "out"), text, quoted(wanted), quoted(what)])
+        return call(self._function(key, "out"), [text, quoted(what)])
 
     def _check(self, name: str, text: str, what: str) -> Group:
-        return call(self._scope.object(_CHECKS, name), [text, _quoted(what)])
+        return call(self._scope.object(_CHECKS, name), [text, quoted(what)])
 
     def _table(self, key: str, shape: Enumeration, direction: Direction) -> str:
         """The table from members to members."""
@@ -245,13 +246,13 @@ class Conversion:
                 ]
                 wrong = [
                     f"if not isinstance(value, {self._class(python)}):",
-                    f"    {refuse}(value, {_quoted(python.qualname)}, what)",
+                    f"    {refuse}(value, {quoted(python.qualname)}, what)",
                 ]
                 return [*wrong, *laid_out(call(bound, given), 4, "return ")]
             case FlagSet(python=python, members=members):
                 owned = self._class(python)
                 lines = [f"if not isinstance(value, {owned}):"]
-                lines += [f"    {refuse}(value, {_quoted(python.qualname)}, what)", f"found = {bound}(0)"]
+                lines += [f"    {refuse}(value, {quoted(python.qualname)}, what)", f"found = {bound}(0)"]
                 for name, wit in members:
                     lines += [f"if {owned}.{name} in value:", f"    found |= {bound}.{_upper(wit)}"]
                 return [*lines, "return found"]
@@ -261,7 +262,7 @@ class Conversion:
                     made = call(f"{bound}_{_case(each.wit)}", self._payload_out(each.python, each.payload))
                     lines += [f"if isinstance(value, {self._class(each.python)}):", *_inside(made)]
                 names = " or ".join(each.python.qualname for each in cases)
-                return [*lines, *laid_out(call(refuse, ["value", _quoted(names), "what"]), 4)]
+                return [*lines, *laid_out(call(refuse, ["value", quoted(names), "what"]), 4)]
         raise AssertionError(shape)
 
     def _payload_out(self, python: PyClass, payload: Type | None) -> list[Expression]:
@@ -316,10 +317,6 @@ def _prefixed(before: str, value: Expression) -> Expression:
 def _inside(made: Expression) -> list[str]:
     """A return statement below an `if` in a function."""
     return [f"    {line}" for line in laid_out(made, 8, "return ")]
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _upper(wit: str) -> str:

@@ -15,6 +15,7 @@ from durable_codegen.expressions import laid_out, literal
 from durable_codegen.layout import indented
 from durable_codegen.libraries import GENERATED as LIBRARIES
 from durable_codegen.libraries import libraries_in_use
+from durable_codegen.literals import docstring, in_docstring, quoted
 from durable_codegen.methods import MethodWriter
 from durable_codegen.names import camel
 from durable_codegen.scope import Scope, from_import
@@ -309,6 +310,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - what is written is Python, not HTML
     )
+    environment.filters |= {"docstring": docstring, "in_docstring": in_docstring, "quoted": quoted}
     environment.filters["block"] = lambda lines, by: "\n".join(indented(lines, by))
     return environment
 

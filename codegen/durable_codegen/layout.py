@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from durable_codegen.literals import in_comment
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,6 +33,7 @@ def call_lines(before: str, arguments: Sequence[str], at: int, after: str = "") 
 
 def comment(line: str, text: str, at: int) -> list[str]:
     """`line`, to stand `at` columns in, with a comment at its end, or above it where there is no room."""
+    text = in_comment(text)
     whole = f"{line}  # {text}"
     if at + len(whole) <= WIDTH:
         return [whole]

@@ -14,6 +14,7 @@ import traceback
 import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib.util import decode_source
 from typing import TYPE_CHECKING
 
 from durable_codegen.branches import taken
@@ -86,7 +87,8 @@ class Module:
     @cached_property
     def source_lines(self) -> list[str]:
         """The lines of the source; none for a package without a file of its own."""
-        return self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
+        # As Python counts them: in the file's own encoding, and a form feed ends no line.
+        return decode_source(self.path.read_bytes()).split("\n") if self.path.is_file() else []
 
     @property
     def package(self) -> str:

@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING
 
 from durable_codegen.faults import BuildFailed, Fault
 from durable_codegen.official import Needed, UnknownPackage, carried, is_official, needed_packages
-from durable_codegen.witfiles import Places, Reference, find_places, package_of, references_in, wit_files
+from durable_codegen.witfiles import BINARY, Places, Reference, find_places, package_of, references_in, wit_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["Dependency", "UserWit", "read_user_wit", "shown_path", "write_dependencies"]
-
-_BINARY = (".wasm", ".wat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +163,8 @@ def _dependencies(wit: Path) -> Iterator[Dependency]:
         return
     for entry in sorted(deps.iterdir()):
         if entry.is_dir():
-            files = [*wit_files(entry), *sorted(path for path in entry.iterdir() if path.suffix in _BINARY)]
-        elif entry.suffix == ".wit" or entry.suffix in _BINARY:
+            files = [*wit_files(entry), *sorted(path for path in entry.iterdir() if path.suffix in BINARY)]
+        elif entry.suffix == ".wit" or entry.suffix in BINARY:
             files = [entry]
         else:
             continue

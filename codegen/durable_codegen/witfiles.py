@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Places", "Reference", "find_places", "package_of", "references_in", "wit_files", "without_comments"]
+__all__ = [
+    "BINARY",
+    "Places",
+    "Reference",
+    "find_places",
+    "package_of",
+    "references_in",
+    "wit_files",
+    "without_comments",
+]
+
+#: The endings of files that hold packages in binary form, or as text of WebAssembly.
+BINARY = (".wasm", ".wat")
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _VERSION = r"\d+\.\d+\.\d+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"

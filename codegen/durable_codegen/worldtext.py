@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from durable_codegen.config import MARKER
 from durable_codegen.infer import INTERFACE
+from durable_codegen.literals import in_comment
 from durable_codegen.names import wit_name
 from durable_codegen.shapes import Enumeration, FlagSet, Record, Resource, Variant
 
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["world_text"]
 
 
+_DISCOURAGED = "\u0149\u0673\u0f77\u0f79\u17a3\u17a4\u17b4\u17b5"
+
+
 def world_text(inferred: Inferred, source: str, docs: str) -> str:
     """The text; `source` is the app's file, `docs` what it says of itself."""
     name = wit_name(inferred.name)
     world = f"{inferred.name}-world" if inferred.name == INTERFACE else inferred.name
     lines = [
-        f"{MARKER}from the type hints of {source}. Do not edit: `durable-dsl wit -o FILE` writes it anew.",
+        f"{MARKER}from the type hints of {in_comment(source)}. Do not edit: `durable-dsl wit -o FILE` writes it anew.",
         "",
         f"package app:{name};",
         "",
@@ -106,6 +110,6 @@ def _result(function: InferredFunction, shapes: Shapes) -> str:
 
 def _docs(text: str, at: int) -> Iterator[str]:
     for line in text.strip().splitlines():
-        # WIT takes no control characters, nor those that turn the direction of text.
-        shown = "".join(each for each in line.expandtabs(4) if each.isprintable())
+        # WIT takes no control characters, nor those that turn the direction of text or that Unicode advises against.
+        shown = "".join(each for each in line.expandtabs(4) if each.isprintable() and each not in _DISCOURAGED)
         yield f"{' ' * at}/// {shown}".rstrip()
