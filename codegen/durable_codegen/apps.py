@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -43,7 +44,8 @@ def locate(given: str, folder: Path) -> App | Fault:
         candidates += [base / relative for base in (folder, folder / "src")]
     for candidate in candidates:
         if candidate.is_file() or _is_package(candidate):
-            return _app(candidate.resolve())
+            named = path.suffix != ".py" and re.fullmatch(r"\w+(\.\w+)+", given)
+            return _app(candidate.resolve(), above=given.count(".") if named else 0)
     if path.is_dir():
         found = discover(path)
         return found if isinstance(found, App) else Fault("DSL209", f"{given} holds no app", hint=found.hint)
@@ -68,11 +70,20 @@ def discover(root: Path) -> App | Fault:
     return Fault("DSL209", "there is no app here", hint="name a module file or a package folder: durable-dsl build APP")
 
 
-def _app(path: Path) -> App:
+def _app(path: Path, *, above: int = 0) -> App | Fault:
+    """The app in a file or folder. `above`: so many folders are part of its name, also without an `__init__.py`."""
     root, parts = path.parent, [path.stem if path.is_file() else path.name]
-    while (root / "__init__.py").is_file():
+    while (root / "__init__.py").is_file() or len(parts) <= above:
         parts.insert(0, root.name)
         root = root.parent
+    for part in parts:
+        if not part.isidentifier() or keyword.iskeyword(part):
+            better = re.sub(r"\W", "_", part)
+            better = f"app_{better}" if not better.isidentifier() or keyword.iskeyword(better) else better
+            what = f"{part}.py" if path.is_file() and part is parts[-1] else f"the folder {part}"
+            why = f"{part} is a keyword" if part.isidentifier() else f"{part!r} is no identifier"
+            message = f"{what} has no name that Python can import: {why}"
+            return Fault("DSL214", message, str(path), hint=f"rename it, to {better} for instance")
     return App(path, root, ".".join(parts))
 
 

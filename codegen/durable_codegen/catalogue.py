@@ -223,6 +223,11 @@ CATALOGUE: Mapping[str, Entry] = {
         "A module of the app has the name of a module that the build generates or puts into every guest, or of "
         "one of the standard library, which comes first in the guest.",
     ),
+    "DSL214": Entry(
+        "app with a name that Python cannot import",
+        "A module is imported by the name of its file, a package by that of its folder: letters, digits and _, not "
+        "beginning with a digit, and no keyword of Python. Rename the file.",
+    ),
     # Dependencies and imports.
     "DSL301": Entry(
         "import of a module that the guest lacks",
@@ -382,5 +387,11 @@ CATALOGUE: Mapping[str, Entry] = {
         "The host of golem-1.0 can only wait for a promise until it is completed. Waiting for a promise "
         "and a clock needs poll-promise, which golem-1.1 has (Golem 1.1.19 to 1.2, and the embedded "
         "engine). A world that imports golem:api/host itself needs version 1.1.5 of it.",
+    ),
+    # Ourselves.
+    "DSL900": Entry(
+        "an internal error",
+        "The build found something that it did not expect, and that is a mistake of its own. Please report it, with "
+        "the app if you can.",
     ),
 }

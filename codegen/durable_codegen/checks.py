@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from durable_codegen.aliases import DEFAULT_WORLD_MODULE
 from durable_codegen.annotations import annotation, is_none
 from durable_codegen.enclosed import transaction_faults
 from durable_codegen.faults import Fault
@@ -43,9 +44,21 @@ _RESERVED = frozenset(
         "durable_dsl",
         "durable_host",
         "durable_late",
+        "durable_start",
         "durable_wrapper",
         "wrapt",
         *(feature.generated for feature in FEATURES),
+    }
+)
+
+#: What componentize-py writes; real modules of these names come into being in the component.
+_BINDINGS = frozenset(
+    {
+        "componentize_py_async_support",
+        "componentize_py_runtime",
+        "componentize_py_types",
+        "poll_loop",
+        DEFAULT_WORLD_MODULE,
     }
 )
 
@@ -98,13 +111,18 @@ def check_constructible(owner: Class, file: str | None, line: int | None) -> Ite
         )
 
 
-def check_names(modules: Iterable[Module]) -> Iterator[Fault]:
-    """Modules of the app that have the name of something that the guest needs."""
+def check_names(modules: Iterable[Module], app: str, world_module: str | None = None) -> Iterator[Fault]:
+    """Modules of the app that have the name of something that the guest needs; `app` is that of the app itself.
+
+    `world_module` is the name that the bindings are given.
+    """
     python = guest_python()
+    bindings = {*_BINDINGS, *([world_module] if world_module is not None else [])}
     for module in modules:
         if module.root.kind != "app":
             continue
-        if module.name in _RESERVED:
+        # Others of these names are what an earlier tool has left in the project.
+        if module.name in _RESERVED or (module.name == app and app in bindings):
             message = f"the guest needs the name {module.name} for itself"
         elif python.has(module.name):
             # In a component the standard library comes before everything else on the path.

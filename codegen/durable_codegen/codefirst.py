@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durable_codegen.aliases import DEFAULT_WORLD_MODULE
+from durable_codegen.checks import check_names
 from durable_codegen.committed import compare_with
 from durable_codegen.faults import BuildFailed, Fault, errors_in
 from durable_codegen.infer import infer
@@ -43,6 +44,8 @@ def infer_world(settings: Settings, work: Path, faults: list[Fault]) -> CodeFirs
     root = Root(settings.app.root, "app", "" if shown == "." else shown)
     modules, broken = reachable([settings.app.module], [root, Root(work / "vendored", "vendored")])
     faults += broken
+    if named := tuple(check_names(modules.values(), settings.app.module, settings.world_module)):
+        raise BuildFailed([*faults, *named])
     app = modules.get(settings.app.module)
     if app is None and not broken:
         raise BuildFailed([*faults, Fault("DSL209", f"there is no module {settings.app.module}")])
@@ -55,7 +58,7 @@ def infer_world(settings: Settings, work: Path, faults: list[Fault]) -> CodeFirs
     if name is None:
         message = f"the component's name {settings.world_name!r} has no form in WIT"
         hint = "set name under [tool.durable-dsl]: letters a to z, digits and -"
-        raise BuildFailed([*faults, Fault("DSL606", message, hint=hint)])
+        raise BuildFailed([*faults, Fault("DSL606", message, settings.shown(settings.app.path), hint=hint)])
     staged = stage_and_scan(settings, work, root, modules, faults, hints=True)
     faults += staged.found.faults
     inferred = infer(name, settings.app.module, staged.found, modules, faults)

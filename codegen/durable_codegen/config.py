@@ -8,7 +8,7 @@ nearest `pyproject.toml` above the app; without one it is the working directory.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -209,7 +209,9 @@ def _app(
     else:
         found = discover(root)
     if isinstance(found, Fault):
-        faults.append(found)
+        place = None if found.file is None else Path(found.file)
+        shown = place.relative_to(root).as_posix() if place is not None and place.is_relative_to(root) else found.file
+        faults.append(replace(found, file=shown))
         return None
     return found
 

@@ -54,6 +54,11 @@ class BuildFailed(Exception):  # noqa: N818 - it is an outcome of a build, named
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = in_order(faults)
+        if not errors_in(self.faults):
+            # Nobody can act on "0 faults; nothing was built".
+            self.faults = in_order(
+                [*self.faults, Fault("DSL900", "internal error: the build stopped and named no fault")]
+            )
         super().__init__(self.faults)
 
     def __str__(self) -> str:

@@ -175,10 +175,11 @@ def _vendor(settings: Settings, into: Path, faults: list[Fault]) -> None:
     except BuildFailed as failed:
         # Nothing is built without its dependencies; but the WIT can still be looked at.
         faults += [_placed(fault, settings) for fault in failed.faults]
-        try:
-            read_world(settings.wit, settings.world)
-        except BuildFailed as also:
-            faults += also.faults
+        if not settings.code_first:
+            try:
+                read_world(settings.wit, settings.world)
+            except BuildFailed as also:
+                faults += also.faults
         raise BuildFailed(faults) from failed
 
 
@@ -212,6 +213,9 @@ def _read(settings: Settings, vendored: Path, faults: list[Fault], *, whole_host
     roots = [root, Root(vendored, "vendored")]
     resource_modules = _resource_modules(world, settings.app.module, roots)
     modules, broken = reachable([settings.app.module, *resource_modules], roots)
+    if named := tuple(check_names(modules.values(), settings.app.module, settings.world_module)):
+        # It would be imported in place of what Python and the build need, or not at all.
+        raise BuildFailed([*faults, *broken, *named])
     own = [module for module in modules.values() if module.root.kind == "app"]
     if settings.app.module not in modules and not broken:
         raise BuildFailed([*faults, Fault("DSL209", f"there is no module {settings.app.module}")])
@@ -234,7 +238,6 @@ def _read(settings: Settings, vendored: Path, faults: list[Fault], *, whole_host
     aliases = find_aliases(
         imported, world, world_module=settings.world_module or DEFAULT_WORLD_MODULE, local=_local(modules)
     )
-    found = (*broken, *check_names(modules.values()))
     return _Sources(
         world,
         plain_world,
@@ -246,7 +249,7 @@ def _read(settings: Settings, vendored: Path, faults: list[Fault], *, whole_host
         tuple(aliases),
         tops,
         resource_modules,
-        found,
+        broken,
     )
 
 

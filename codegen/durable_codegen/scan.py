@@ -263,6 +263,8 @@ def _failed(failure: _Failure, app: str, shown: Callable[[str], str]) -> Fault:
         return Fault("DSL210", message, file, failure.line, hint, detail=text)
     what = f"{failure.type}: {failure.message}" if failure.message else failure.type
     hint = "the app is imported at build time, with its own modules and dependencies only"
+    if "relative import with no known parent" in failure.message:
+        hint = "a relative import needs a package: put an __init__.py beside the app, or name the module alone in it"
     if failure.type == "FileNotFoundError":
         hint += "; name data files that stand beside a module in the setting include"
     return Fault("DSL210", f"the app does not import: {what}", file, failure.line, hint, detail=text)

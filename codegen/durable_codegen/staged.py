@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_codegen.faults import BuildFailed, errors_in
+from durable_codegen.faults import BuildFailed, Fault, errors_in
 from durable_codegen.imports import check_imports
 from durable_codegen.modules import Root
 from durable_codegen.scan import scan
@@ -14,10 +14,9 @@ from durable_codegen.staging import app_files, stage
 from durable_codegen.support import support_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from durable_codegen.config import Settings
-    from durable_codegen.faults import Fault
     from durable_codegen.modules import Module
     from durable_codegen.scan import Scan
 
@@ -83,6 +82,14 @@ def stage_and_scan(
         )
     except BuildFailed as failed:
         raise BuildFailed([*faults, *failed.faults]) from failed
-    if not found.modules:
-        raise BuildFailed([*faults, *found.faults])
+    if settings.app.module not in found.modules:
+        raise BuildFailed([*faults, *found.faults, *_elsewhere(settings, errors_in([*faults, *found.faults]))])
     return Staged(files, folder, check.late, found)
+
+
+def _elsewhere(settings: Settings, told: bool) -> Iterator[Fault]:
+    """What to say where importing the app has loaded something else; nothing where more has been `told` already."""
+    if not told:
+        module = settings.app.module
+        message = f"the Python that runs the build has a module {module} of its own, which comes before the app"
+        yield Fault("DSL213", message, settings.shown(settings.app.path), 1, "rename the app")
