@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from durable_codegen.aliases import write_alias_packages, write_preload, write_stub_aliases
 from durable_codegen.faults import BuildFailed, Fault
+from durable_codegen.outputs import check_bindings
 from durable_codegen.toolchain import run_componentize_py
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def generate_bindings(composed: Composed, into: Path, *, aliases: Sequence[str] 
 
     `aliases` are dotted names of modules that the bindings shall answer too, as `find_aliases` finds them.
     """
+    tops = {composed.world_module.partition(".")[0], *(alias.partition(".")[0] for alias in aliases)}
+    check_bindings(into, sorted(tops))
     for name in (composed.world_module.partition(".")[0], *_OWN):
         path = into / name
         if path.is_dir():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_codegen import cache
 from durable_codegen.faults import BuildFailed, Fault
+from durable_codegen.outputs import check_component, check_emitted, make_folder, unwritable
 from durable_codegen.report import SECTION, Result, exports_of, section
 from durable_codegen.toolchain import tool_versions
 
@@ -63,9 +64,7 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
     saved = None if force else cache.load(record, key, settings.output)
     if saved is not None:
         return _cached(settings, saved, clock)
-    if settings.output.is_dir():
-        raise BuildFailed([Fault("DSL404", f"the output {settings.output} is a folder", hint="name a file with -o")])
-    _check_writable(settings.output.parent, settings.output)
+    check_component(settings)
     from durable_codegen.analysis.explained_section import EXPLAINED, explained
     from durable_codegen.componentize import componentize
     from durable_codegen.front import run_front
@@ -104,10 +103,12 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
 
 def emit_only(settings: Settings, into: Path, *, progress: Callable[[str], None] | None = None) -> tuple[Fault, ...]:
     """Write wrapper, host module, world and bindings into a folder; the warnings and notes come back."""
+    from durable_codegen.emit import HOST, WRAPPER
     from durable_codegen.front import run_front
 
     clock = _Clock(progress or (lambda _stage: None))
-    _make_folder(into)
+    make_folder(into)
+    check_emitted(into, (f"{WRAPPER}.py", f"{HOST}.py"))
     with _paths_of(settings), _work_folder() as work:
         front = run_front(settings, work, clock.stage)
         with clock.stage("emit"):
@@ -129,7 +130,7 @@ def write_bindings(settings: Settings, into: Path) -> None:
     """Write the stubs of the world, with the host functions that the app uses and the names that it knows."""
     from durable_codegen.front import run_bindings
 
-    _make_folder(into)
+    make_folder(into)
     with _paths_of(settings), _work_folder() as work:
         run_bindings(settings, work, into)
 
@@ -188,30 +189,7 @@ def _put(built: Path, output: Path, replacing: Callable[[Path], Any]) -> None:
         with replacing(output) as part:
             shutil.copyfile(built, part)
     except OSError as error:
-        raise BuildFailed([_unwritable(str(output), error)]) from error
-
-
-def _unwritable(what: str, error: OSError) -> Fault:
-    return Fault("DSL404", f"cannot write {what}: {error.strerror or error}")
-
-
-def _check_writable(folder: Path, what: Path) -> None:
-    """Whether a file can be made in the folder, or in the nearest one above it that is there; said before any work."""
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise BuildFailed([_unwritable(str(what), error)]) from error
-
-
-def _make_folder(folder: Path) -> None:
-    """Make the folder that is to be written to, or say why not before any work is done."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BuildFailed([_unwritable(f"to the folder {folder}", error)]) from error
-    _check_writable(folder, folder)
+        raise BuildFailed([unwritable(str(output), error)]) from error
 
 
 def _copy_anew(source: Path, target: Path) -> None:

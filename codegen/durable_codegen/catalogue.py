@@ -274,6 +274,11 @@ CATALOGUE: Mapping[str, Entry] = {
         "no manifest for that Golem",
         "Servers of that generation cannot run what is built here, or there is no such generation.",
     ),
+    "DSL408": Entry(
+        "something else is there already",
+        "Only what durable-dsl has written before is written over. Where it goes there is a file or a folder that it "
+        "has not written, or an input of the build itself; nothing was written. Name another place, or move it away.",
+    ),
     # What `durable-dsl check` finds without building.
     **{code: Entry(title, text) for code, (title, text) in FINDINGS.items()},
     # Worlds that are inferred from type hints.

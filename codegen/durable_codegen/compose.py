@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from durable_codegen.faults import BuildFailed, Fault
 from durable_codegen.names import InterfaceId, camel, interface_modules, python_name, wit_text
 from durable_codegen.official import needed_packages
+from durable_codegen.outputs import WORLD
 from durable_codegen.trim import HOST_PACKAGE, host_functions, trimmed_host
 from durable_codegen.userwit import UserWit, read_user_wit, write_dependencies
 from durable_codegen.witdocs import docs_as_data
@@ -149,7 +150,7 @@ def _write(
 ) -> None:
     package = _PACKAGE if user.package != _PACKAGE else f"{_PACKAGE}-component"
     lines = [
-        "// The world of the component: the user's own, and what the build adds to it.",
+        WORLD,
         f"package {package};",
         "",
         f"world {_WORLD} {{",

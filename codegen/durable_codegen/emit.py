@@ -18,6 +18,7 @@ from durable_codegen.libraries import libraries_in_use
 from durable_codegen.literals import docstring, in_docstring, quoted
 from durable_codegen.methods import MethodWriter
 from durable_codegen.names import camel
+from durable_codegen.outputs import MARK, check_generated
 from durable_codegen.scope import Scope, from_import
 from durable_codegen.words import asks_for_keys, mentions_sleep, transacts
 
@@ -42,8 +43,6 @@ HOST = "durable_host"
 LATE = "durable_late"
 #: The features whose exchanges have to be closed at the end of an export.
 EXCHANGING = frozenset({"durable_dsl.http", "durable_dsl.remote"})
-#: What each generated module says of itself, in its first lines.
-MARK = "Do not edit: the next build writes it anew."
 _HEAD = 1000
 #: What replaces time.sleep, before the app is imported.
 SLEEPING = "durable_dsl.binding.sleeping"
@@ -112,6 +111,7 @@ def emit(
 def write(files: Mapping[str, str], folder: Path) -> None:
     """Write the files into a folder, and take out of it what an earlier build wrote there and this one does not."""
     folder.mkdir(parents=True, exist_ok=True)
+    check_generated(folder / name for name in files)
     for old in folder.glob("*.py"):
         if old.name not in files and MARK in old.read_text(encoding="utf-8", errors="replace")[:_HEAD]:
             old.unlink()

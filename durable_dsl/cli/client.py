@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli import console
+from durable_dsl.cli.build import report_faults
 from durable_dsl.cli.component import component_of
 
 if TYPE_CHECKING:
@@ -27,8 +28,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from durable_codegen.clients import client_module
+    from durable_codegen.faults import BuildFailed
+    from durable_codegen.outputs import check_client
     from durable_codegen.witjson import WitError, read_document
 
+    if arguments.output is not None:
+        try:
+            check_client(Path(arguments.output))
+        except BuildFailed as failed:
+            report_faults(failed.faults)
+            return console.FAULT
     source = _source(arguments.component)
     try:
         document = read_document(source)
