@@ -11,15 +11,15 @@ function is returned unmarked, so that all faults come out in one run.
 
 from __future__ import annotations
 
-import inspect
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, overload
 
 from durable_dsl import policy
-from durable_dsl.collecting import Unmarked, note_export, refuse
+from durable_dsl.bearers import check_bearer, check_neighbours
+from durable_dsl.collecting import Unmarked, note_export, refuse, refuse_unknown
 from durable_dsl.errors import MarkError
 from durable_dsl.exporting import ExportCall
-from durable_dsl.marked import Mark, NamedFunction, marks_of, position, with_mark
+from durable_dsl.marked import Mark, position, with_mark
 from durable_dsl.policy import PersistenceLevel
 from durable_dsl.regions import (
     AtomicRegion,
@@ -31,7 +31,7 @@ from durable_dsl.regions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from durable_dsl.policy import Duration, Level
 
@@ -57,8 +57,8 @@ class _Word(Region):
     def _mark(self, function: Any) -> Any:
         mark = Mark(self.kind, self.word, self._arguments(), *position(2))
         try:
-            _check_bearer(function, mark)
-            _check_neighbours(mark, function)
+            check_bearer(function, mark)
+            check_neighbours(mark, function)
         except MarkError as fault:
             refuse(MarkError(fault.code, fault.message, fault.hint, mark.file, mark.line))
             return function
@@ -83,7 +83,9 @@ class Atomic(_Word, AtomicRegion):
     def __call__(self, function: F, /) -> F: ...
     @overload
     def __call__(self, *, commit_on: type[BaseException] | tuple[type[BaseException], ...] = ...) -> Atomic: ...
-    def __call__(self, function: Any = _ABSENT, /, *, commit_on: Any = _ABSENT) -> Any:  # type: ignore[misc]
+    def __call__(self, function: Any = _ABSENT, /, *, commit_on: Any = _ABSENT, **unknown: Any) -> Any:  # type: ignore[misc]
+        if refuse_unknown(self.word, unknown):
+            return self
         if function is not _ABSENT:
             return self._mark(function)
         if commit_on is _ABSENT:
@@ -111,7 +113,11 @@ class Persist(_Word, PersistRegion):
     def __call__(self, function: F, /) -> F: ...
     @overload
     def __call__(self, level: Level = ...) -> Persist: ...
-    def __call__(self, function: Any = _ABSENT, /, level: Any = PersistenceLevel.SMART) -> Any:  # type: ignore[misc]
+    def __call__(  # type: ignore[misc]
+        self, function: Any = _ABSENT, /, level: Any = PersistenceLevel.SMART, **unknown: Any
+    ) -> Any:
+        if refuse_unknown(self.word, unknown):
+            return Unmarked()
         wanted = level if function is _ABSENT else function
         try:
             return _PERSIST[wanted]  # a block asks for its region each time it is entered
@@ -142,7 +148,8 @@ class Idempotence(_Word, IdempotenceRegion):
     def __call__(self, function: F, /) -> F: ...
     @overload
     def __call__(self) -> Idempotence: ...
-    def __call__(self, function: Any = _ABSENT, /) -> Any:  # type: ignore[misc]
+    def __call__(self, function: Any = _ABSENT, /, **unknown: Any) -> Any:  # type: ignore[misc]
+        refuse_unknown(self.word, unknown)
         return self if function is _ABSENT else self._mark(function)
 
 
@@ -161,7 +168,9 @@ class Commit(_Word, CommitRegion):
     def __call__(self, function: F, /) -> F: ...
     @overload
     def __call__(self, replicas: int = ...) -> Commit: ...
-    def __call__(self, function: Any = _ABSENT, /, replicas: Any = 1) -> Any:  # type: ignore[misc]
+    def __call__(self, function: Any = _ABSENT, /, replicas: Any = 1, **unknown: Any) -> Any:  # type: ignore[misc]
+        if refuse_unknown(self.word, unknown):
+            return Unmarked()
         if _is_function(function):
             return self._mark(function)
         count = replicas if function is _ABSENT else function
@@ -229,7 +238,10 @@ class RetryWord:
             max_delay: object = None,
             multiplier: object = None,
             jitter: object = None,
+            **unknown: object,
         ) -> object:
+            if refuse_unknown("retry", unknown):
+                return Unmarked()
             if not_arguments and _is_function(not_arguments[0]):
                 refuse(_nothing_changed())
                 return not_arguments[0]
@@ -285,17 +297,19 @@ class Export:
     def __call__(
         self, name: str | None = ..., *, raises: type[BaseException] | tuple[type[BaseException], ...] = ...
     ) -> Callable[[C], C]: ...
-    def __call__(self, target: Any = None, /, name: Any = None, *, raises: Any = ()) -> Any:  # type: ignore[misc]
+    def __call__(self, target: Any = None, /, name: Any = None, *, raises: Any = (), **unknown: Any) -> Any:  # type: ignore[misc]
+        refuse_unknown("export", unknown)
         if _is_function(target):
             return _export(target, None, ())
         interface = target if target is not None else name
         types = raises if isinstance(raises, tuple) else (raises,)
+        # In a scan what is refused counts as left out, and the function as exported: one mistake is one fault.
         if interface is not None and not isinstance(interface, str):
             refuse(MarkError("DSL010", f"export takes a name, got {interface!r}", 'write @export("interface")'), 2)
-            return _unchanged
+            interface = None
         if not all(isinstance(item, type) and issubclass(item, BaseException) for item in types):
             refuse(MarkError("DSL010", f"raises is {raises!r}", "give an exception class or a tuple of them"), 2)
-            return _unchanged
+            types = ()
         return lambda function: _export(function, interface, types)
 
 
@@ -306,8 +320,8 @@ def _export(target: Any, name: str | None, raises: tuple[type[BaseException], ..
         note_export(mark)
         return target
     try:
-        _check_bearer(target, mark)
-        _check_neighbours(mark, target)
+        check_bearer(target, mark)
+        check_neighbours(mark, target)
     except MarkError as fault:
         refuse(MarkError(fault.code, fault.message, fault.hint, mark.file, mark.line))
         return target
@@ -326,66 +340,6 @@ def _is_function(value: object) -> bool:
 
 def _unchanged(function: C) -> C:
     return function
-
-
-def _check_bearer(function: Any, mark: Mark) -> None:
-    bare = inspect.unwrap(getattr(function, "__func__", function)) if callable(function) else function
-    bare = getattr(bare, "__func__", bare)
-    name = getattr(bare, "__qualname__", repr(bare))
-    if isinstance(function, type):
-        raise MarkError("DSL008", f"@{mark.word} on the class {name}", "put the mark on its methods")
-    if isinstance(function, property):
-        raise MarkError("DSL008", f"@{mark.word} on a property", "put the mark below @property, on the function")
-    if not callable(function) and not isinstance(function, (classmethod, staticmethod)):
-        raise MarkError("DSL008", f"@{mark.word} on {function!r}, which is not a function")
-    if inspect.isgeneratorfunction(bare) or inspect.isasyncgenfunction(bare):
-        hint = "mark a function that consumes it, or use a with block that contains no yield"
-        raise MarkError("DSL008", f"@{mark.word} on {name}, a generator: it would be suspended inside the region", hint)
-
-
-def _check_neighbours(mark: Mark, function: Any) -> None:
-    """Refuse marks that contradict one another, also through decorators of others between them."""
-    _check_transaction(mark, function)
-    for other in _all_marks(function):
-        if other.kind != mark.kind and {mark.kind, other.kind} != {"idempotence", "persist"}:
-            continue
-        if other.kind == mark.kind:
-            if other.word == mark.word:
-                hint = f"one of them is enough; the other is in line {other.line}"
-                raise MarkError("DSL005", f"@{mark.word} twice on one function", hint)
-            hint = f"keep one of them; the other is in line {other.line}"
-            raise MarkError("DSL006", f"@{mark.word} together with @{other.word} on one function", hint)
-        both = {**mark.arguments, **other.arguments}
-        if both["level"] is PersistenceLevel.PERSIST_NOTHING and not both["idempotent"]:
-            raise MarkError(
-                "DSL007",
-                "@non_idempotent together with persist-nothing: nothing is recorded there, so a call cannot be known "
-                "to have been sent",
-                f"drop one of them; the other is in line {other.line}",
-            )
-
-
-def _check_transaction(mark: Mark, function: Any) -> None:
-    """Refuse a region around a transaction in which its steps would not be on record one by one."""
-    unrecorded = mark.kind == "persist" and mark.arguments["level"] is PersistenceLevel.PERSIST_NOTHING
-    if mark.kind != "atomic" and not unrecorded:
-        return
-    while function is not None:
-        if isinstance(function, NamedFunction) and function.durable_word == "transaction":
-            what = "a persist-nothing zone" if unrecorded else "an atomic region"
-            raise MarkError(
-                "DSL701",
-                f"@{mark.word} above @transaction: a transaction inside {what}, where its steps are not on record one "
-                f"by one",
-                f"put @{mark.word} on the operations inside, or below @transaction",
-            )
-        function = getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)
-
-
-def _all_marks(function: Any) -> Iterator[Mark]:
-    while function is not None:
-        yield from marks_of(function)
-        function = getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)
 
 
 #: The region of each level, by the level and by its name.

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar, overload
 
 from durable_dsl.binding.state import innermost_scope
-from durable_dsl.collecting import refuse
+from durable_dsl.collecting import refuse, refuse_unknown
 from durable_dsl.errors import MarkError, RegionError, TransactionStep
 from durable_dsl.marked import NamedFunction, checked, position
 from durable_dsl.steps import Finished, StepScope, open_step, transaction_of
@@ -76,7 +76,9 @@ if TYPE_CHECKING:
         raise NotImplementedError  # below
 else:  # what type checkers refuse is answered with a fault, which needs to be accepted first
 
-    def operation(*not_arguments: object, compensate: Any = _ABSENT) -> Any:
+    def operation(*not_arguments: object, compensate: Any = _ABSENT, **unknown: object) -> Any:
+        if refuse_unknown("operation", unknown):
+            return _unchanged
         if compensate is not _ABSENT and not not_arguments:
             return Compensated(compensate)
         refuse(

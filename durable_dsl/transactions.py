@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar, overl
 from durable_dsl.attempts import Attempt, the_asyncio
 from durable_dsl.binding import current
 from durable_dsl.binding.state import innermost_scope
-from durable_dsl.collecting import refuse
+from durable_dsl.collecting import refuse, refuse_unknown
 from durable_dsl.errors import MarkError, RegionError
 from durable_dsl.marked import NamedFunction, checked, position
 from durable_dsl.yields import GENERATOR_FLAGS, yields_inside
@@ -54,7 +54,9 @@ class Transaction:
     def __call__(self, function: Callable[P, R], /) -> Callable[P, R]: ...
     @overload
     def __call__(self, *, retry: bool = ...) -> Transaction: ...
-    def __call__(self, function: Any = _ABSENT, /, *, retry: Any = _ABSENT) -> Any:  # type: ignore[misc]
+    def __call__(self, function: Any = _ABSENT, /, *, retry: Any = _ABSENT, **unknown: Any) -> Any:  # type: ignore[misc]
+        if refuse_unknown("transaction", unknown):
+            return self
         if function is not _ABSENT:
             return self._decorate(function)
         if retry is not _ABSENT and not isinstance(retry, bool):

@@ -44,6 +44,7 @@ MAY_IMPORT = {
         "durable_dsl.binding",
         "durable_dsl.errors",
         "durable_dsl.attempts",
+        "durable_dsl.bearers",
         "durable_dsl.collecting",
         "durable_dsl.marked",
         "durable_dsl.marks",

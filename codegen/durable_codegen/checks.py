@@ -13,6 +13,7 @@ from durable_codegen.features import FEATURES
 from durable_codegen.guest import guest_python
 from durable_codegen.snapshots import SNAPSHOT
 from durable_codegen.usage import Usage
+from durable_dsl.collecting import ARGUMENTS, unknown_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -177,6 +178,11 @@ def source_faults(modules: Iterable[Module], target: Target) -> Iterator[Fault]:
         if module.root.kind != "app":
             continue
         yield from transaction_faults(module)
+        for word, call in usage.called(ARGUMENTS):
+            for each in call.keywords:
+                if each.arg is not None and each.arg not in ARGUMENTS[word]:
+                    unknown = unknown_argument(word, each.arg)
+                    yield Fault(unknown.code, unknown.message, module.file, call.lineno, unknown.hint)
         for block in usage.blocks():
             if block.yields_at is not None:
                 yield Fault(

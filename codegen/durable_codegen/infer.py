@@ -99,7 +99,7 @@ def infer(name: str, app: str, scan: Scan, sources: Mapping[str, Module], faults
     found = sorted(explicit_in(modules), key=lambda each: (each.module.name != app, each.mark.file, each.mark.line))
     world = _World(reader, places, faults)
     functions = [function for each in found for function in world.exports_of(each)]
-    if not found:
+    if not found and not scan.faults:  # else a mark has been refused, which may have been the one
         shown = sources[app].file if app in sources else app
         hint = "put @export on the functions that are called from outside, or write the world into wit/"
         faults.append(Fault("DSL605", "there is no WIT, and nothing bears @export", shown, None, hint))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from durable_codegen.modules import Module
 
@@ -163,6 +163,21 @@ class Usage:
                     word = self.word(item.context_expr)
                     if word in REGIONS:
                         yield RegionBlock(word, node.lineno, first_yield(node.body))
+
+    def called(self, words: Collection[str]) -> Iterator[tuple[str, ast.Call]]:
+        """The calls of these words by names that stand for nothing else anywhere in the module."""
+        stored = {
+            node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+        stored |= {node.arg for node in ast.walk(self._tree) if isinstance(node, ast.arg)}
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Call):
+                path = self._path(node.func)
+                first = next((each.id for each in ast.walk(node.func) if isinstance(each, ast.Name)), "")
+                if path is not None and path.partition(".")[0] == _PACKAGE and first not in stored:
+                    word = path.rpartition(".")[2]
+                    if word in words:
+                        yield word, node
 
     def calls(self, word: str) -> Iterator[ast.Call]:
         """The calls of a word, as decorator, block or plain call."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
 import pytest
@@ -28,7 +27,7 @@ def project(tmp_path, monkeypatch):
 def everything(folder):
     """Each file with its content, each folder and link, below a folder."""
     return {
-        path.relative_to(folder).as_posix(): os.readlink(path)
+        path.relative_to(folder).as_posix(): path.readlink()
         if path.is_symlink()
         else path.read_bytes()
         if path.is_file()
