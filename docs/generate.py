@@ -30,6 +30,7 @@ _PARTS = {
     "DSL5": "Findings of `durable-dsl check`",
     "DSL6": "Worlds that are inferred from type hints",
     "DSL7": "Snapshots, promises, transactions and remote calls",
+    "DSL9": "Mistakes of durable-dsl itself",
 }
 
 
