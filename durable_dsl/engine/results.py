@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.errors import InvocationError
-from durable_dsl.engine.oplog.regions import Regions
+from durable_dsl.engine.oplog.checksums import IS_TELLING
+from durable_dsl.engine.oplog.summary import taken_back
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from durable_dsl.engine.component import Export
     from durable_dsl.engine.oplog.store import Store
 
@@ -29,22 +32,18 @@ class Known:
 
 def find(store: Store, worker: int, key: str) -> Known | None:
     """The outcome of the invocation with this key; None if there is none yet."""
-    reverted = _reverted(store, worker)
-    started = store.read(
-        "SELECT idx, function FROM entry WHERE worker = ? AND key = ? AND kind = 'exported-function-invoked'"
-        " ORDER BY idx DESC",
-        (worker, key),
-    )
-    begun = next(((index, function) for index, function in started if index not in reverted), None)
-    if begun is None:
+    reverted = taken_back(store, worker)
+    begun = store.rows(worker, "AND key = ? AND kind = 'exported-function-invoked'", (key,), without=reverted)
+    if not begun:
         return None
-    index, function = begun
-    for row in store.rows(
-        worker,
-        "AND idx > ? AND kind IN ('exported-function-completed', 'error', 'exited', 'exported-function-invoked')",
-        (index,),
-        without=reverted,
-    ):
+    index, function = begun[-1][0], begun[-1][3]
+    after = f"AND idx > ? AND {IS_TELLING}"
+    return store.over(worker, after, (index,), lambda rows: _outcome(store, worker, function, rows), without=reverted)
+
+
+def _outcome(store: Store, worker: int, function: str, rows: Iterator[Any]) -> Known | None:
+    """What the entries after the beginning of an invocation tell of it."""
+    for row in rows:
         if row[2] == "exported-function-completed":
             return Known(function, response=row[6])
         members = json.loads(row[9]) if row[9] else {}
@@ -71,9 +70,3 @@ def _went_on(store: Store, worker: int, index: int) -> bool:
     """Whether an update let the worker go on after its failure at `index`."""
     query = "SELECT 1 FROM entry WHERE worker = ? AND idx > ? AND kind = 'successful-update'"
     return store.read_one(query, (worker, index)) is not None
-
-
-def _reverted(store: Store, worker: int) -> Regions:
-    rows = store.read("SELECT detail FROM entry WHERE worker = ? AND kind = 'revert'", (worker,))
-    ranges = [json.loads(row[0]) for row in rows]
-    return Regions((members["start"], members["end"]) for members in ranges)

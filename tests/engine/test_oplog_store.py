@@ -239,4 +239,4 @@ def test_threads_come_and_go_without_leaving_connections(store):
         thread.start()
         thread.join()
 
-    assert len(store._idle) == 1
+    assert len(store._readers._idle) == 1

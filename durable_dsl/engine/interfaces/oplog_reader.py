@@ -101,11 +101,9 @@ def _entries(host: Host, page: list[int], reader: Reader, *, traced: bool) -> li
 
 
 def _invoked_before(worker: Worker, index: int) -> str | None:
-    row = worker.engine.store.read_one(
-        "SELECT function FROM entry WHERE worker = ? AND idx < ? AND kind = ? ORDER BY idx DESC LIMIT 1",
-        (worker.id, index, _INVOKED),
-    )
-    return None if row is None else row[0]
+    last = "AND idx = (SELECT max(idx) FROM entry WHERE worker = ? AND idx < ? AND kind = ?)"
+    rows = worker.engine.store.rows(worker.id, last, (worker.id, index, _INVOKED))
+    return rows[0][3] if rows else None
 
 
 def _only_entries(host: Host, page: list[int], reader: Reader, *, traced: bool) -> list[dict[str, Any]] | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 #: Kinds of which a worker may have very many; of these a summary reads only the last.
 MANY = frozenset({"imported-function-invoked", "log"})
 _TELLING, _MANY = 1 << 32, 2 << 32
+_NULL = "\1"  # no text here begins with it
 #: In SQL: the entries that a summary reads.
 IS_TELLING = (
     f"(kind NOT IN ({', '.join(repr(kind) for kind in sorted(MANY))}) OR crc BETWEEN {_TELLING} AND {_MANY - 1})"
@@ -25,17 +26,21 @@ IS_TELLING = (
 def of_entry(worker: int, columns: tuple[Any, ...]) -> int:
     """Of idx, time, kind, function, type, request, response, begin, key, detail of an entry of `worker`."""
     index, time, kind, function, type_, request, response, begin, key, detail = columns
-    said = f"{worker}\0{index}\0{time}\0{kind}\0{function}\0{type_}\0{request}\0{response}\0{begin}\0{key}\0{detail}"
-    return crc32(said.encode("utf-8", "surrogatepass")) + (_MANY if kind in MANY else _TELLING)
+    texts = (
+        f"{kind}\0{_NULL if function is None else function}\0{_NULL if type_ is None else type_}"
+        f"\0{_NULL if request is None else request}\0{_NULL if response is None else response}"
+        f"\0{_NULL if key is None else key}\0{_NULL if detail is None else detail}"
+        f"\0{worker} {index} {time} {_NULL if begin is None else begin}"
+    )
+    return crc32(texts.encode()) + (_MANY if kind in MANY else _TELLING)
 
 
 def entry_matches(worker: int, columns: tuple[Any, ...], crc: Any) -> bool:
     """Whether an entry is as it was written, in its place; `columns` as for `of_entry`."""
-    if type(crc) is not int:
+    try:
+        return bool(crc == (of_entry(worker, columns) if crc >> 32 else _of_texts(columns)))
+    except (TypeError, ValueError):  # a checksum that is no number, a text that cannot be encoded
         return False
-    if crc >> 32:
-        return crc == of_entry(worker, columns)
-    return crc == _of_texts(columns)
 
 
 def copied(crc: Any, worker: int, target: int, columns: tuple[Any, ...]) -> int:
@@ -45,7 +50,7 @@ def copied(crc: Any, worker: int, target: int, columns: tuple[Any, ...]) -> int:
 
 def of_row(table: str, values: Iterable[Any]) -> int:
     """Of a row of another table."""
-    said = "\0".join((table, *map(str, values)))
+    said = "\0".join((table, *(_NULL if value is None else str(value) for value in values)))
     return crc32(said.encode("utf-8", "surrogatepass"))
 
 

@@ -108,12 +108,9 @@ class Cursor:
     def ended(self, begin: int) -> bool:
         """Whether an end entry for `begin` stands anywhere in the rest of the log, outside deleted regions."""
         if self._ends is None:
-            found = self._store.read(
-                'SELECT idx, "begin" FROM entry WHERE worker = ? AND idx <= ?'
-                " AND kind IN ('end-atomic-region', 'end-remote-write')",
-                (self._worker, self.target),
-            )
-            self._ends = {row[1] for row in found if row[0] not in self.regions}
+            ends = "AND idx <= ? AND kind IN ('end-atomic-region', 'end-remote-write')"
+            found = self._store.rows(self._worker, ends, (self.target,), without=self.regions)
+            self._ends = {row[7] for row in found if row[7] is not None}
         return begin in self._ends
 
     def following(self, condition: str) -> list[ReplayRow]:

@@ -1,21 +1,24 @@
 """What an oplog amounts to: status, regions, the invocation that is under way, failures, updates.
 
-Nothing of this is stored; it is folded from the entries, without their requests and responses. Entries taken back by a
-revert are left out of everything. Entries that a jump has deleted still tell what happened, but are not replayed.
+Nothing of this is stored; it is folded from the entries, all of them checked but the many calls and pieces of output,
+of which only the last matters. Entries taken back by a revert are left out of everything. Entries that a jump has
+deleted still tell what happened, but are not replayed.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from durable_dsl.engine.errors import DamagedError
+from durable_dsl.engine.oplog.checksums import IS_TELLING, MANY
 from durable_dsl.engine.oplog.entries import HINTS, PROGRESS
 from durable_dsl.engine.oplog.log import Ends
 from durable_dsl.engine.oplog.regions import Regions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from durable_dsl.engine.oplog.store import Store
 
@@ -36,21 +39,24 @@ _STATUS = {
     "end-atomic-region": "running",
     "log": "running",
 }
-#: idx, kind, function, key, detail. There may be very many calls and pieces of output; of these only the last matters.
-_TELLING = (
-    "SELECT idx, kind, function, key, detail FROM entry WHERE worker = ?"
-    " AND kind NOT IN ('imported-function-invoked', 'log') ORDER BY idx"
+_MANY = ", ".join(repr(kind) for kind in sorted(MANY))
+#: What a summary reads: there may be very many calls and pieces of output.
+_LAST_OF_MANY = f"SELECT max(idx) FROM entry WHERE worker = ? AND kind IN ({_MANY}) GROUP BY kind"  # noqa: S608 - fixed
+_TOLD = f"AND ({IS_TELLING} OR idx IN ({_LAST_OF_MANY}))"
+_REVERTS = "SELECT idx FROM entry WHERE worker = ? AND kind = 'revert' ORDER BY idx DESC"
+_COUNTED = "SELECT count(*), max(idx) FROM entry WHERE worker = ?"
+_AFTER_GAPS = (
+    "SELECT idx FROM entry AS after WHERE worker = ? AND idx > 1 AND NOT EXISTS"
+    " (SELECT 1 FROM entry WHERE worker = after.worker AND idx = after.idx - 1)"
 )
-_ALL = (
-    "SELECT idx, kind, function, key, CASE WHEN kind IN ('imported-function-invoked', 'log') THEN NULL ELSE detail END"
-    " FROM entry WHERE worker = ? ORDER BY idx"
+_LAST_ACTION = (
+    "SELECT coalesce(max(idx), 0) FROM entry WHERE worker = ?"  # noqa: S608 - fixed texts
+    f" AND kind NOT IN ({', '.join(repr(kind) for kind in sorted(HINTS))})"
 )
-_MANY = frozenset({"imported-function-invoked", "log"})
-_LAST_OF_MANY = (
-    "SELECT max(idx), kind, NULL, NULL, NULL FROM entry WHERE worker = ?"
-    " AND kind IN ('imported-function-invoked', 'log') GROUP BY kind"
-)
+_BEFORE = "SELECT coalesce(max(idx), 0) FROM entry WHERE worker = ? AND idx < ?"
 
+#: idx, kind, function, key, detail of an entry.
+Told: TypeAlias = tuple[int, str, Any, Any, Any]
 
 #: A worker in one of these runs nothing any more, unless it is reverted or updated.
 OVER = frozenset({"failed", "exited"})
@@ -110,19 +116,59 @@ class Summary:
 
 
 def summarize(store: Store, worker: int) -> Summary:
-    rows = store.read(_TELLING, (worker,))
+    """Raises DamagedError where an entry that counts is damaged, or is not there."""
+    reverted = taken_back(store, worker)
+    _find_gap(store, worker, reverted)
+    rows = _told(store, worker, _TOLD, (worker,), reverted)
+    if any(row[1] in {"jump", "revert"} for row in rows):  # the last call may be one that was deleted
+        rows = _told(store, worker, "", (), reverted)
     try:
-        if any(row[1] in {"jump", "revert"} for row in rows):  # the last call may be one that was deleted
-            return fold(store.read(_ALL, (worker,)))
-        return fold(sorted([*rows, *store.read(_LAST_OF_MANY, (worker,))]))
-    except (ValueError, KeyError, TypeError):  # no entry of ours: a damaged one
-        store.rows(worker)  # says which
-        raise
+        summary = fold(rows, reverted)
+    except (ValueError, KeyError, TypeError) as error:  # an old checksum, or an entry of a later version
+        raise store.damage(worker, rows[-1][0]) from error
+    if reverted:
+        summary.last_action = store.read_one(_LAST_ACTION, (worker,))[0]
+    return summary
 
 
-def fold(rows: list[Any]) -> Summary:
-    """Fold rows of `_TELLING`'s form."""
-    reverted = Regions(_regions(rows, "revert"))
+def taken_back(store: Store, worker: int) -> Regions:
+    """What was reverted. One revert may have taken back another that is damaged."""
+    regions = Regions()
+    for (index,) in store.read(_REVERTS, (worker,)):
+        try:
+            found = _told(store, worker, "AND idx = ?", (index,), ())
+        except DamagedError:
+            if isinstance(index, int) and index in regions:
+                continue
+            raise
+        regions = regions.adding(_regions(found, "revert"))
+    return regions
+
+
+def _find_gap(store: Store, worker: int, reverted: Regions) -> None:
+    """Entries are counted from 1 without a gap; one that is not there was damaged in its index."""
+    count, last = store.read_one(_COUNTED, (worker,))
+    if count == (last or 0):
+        return
+    for (after,) in store.read(_AFTER_GAPS, (worker,)):
+        before = store.read_one(_BEFORE, (worker, after))[0]
+        if not isinstance(after, int) or any(index not in reverted for index in (before + 1, after - 1)):
+            raise store.damage(worker, before + 1)
+
+
+def _told(
+    store: Store, worker: int, condition: str, parameters: tuple[int, ...], without: Container[int]
+) -> list[Told]:
+    def told(rows: Iterable[Any]) -> list[Told]:
+        return [(row[0], row[2], row[3], row[8], None if row[2] in MANY else row[9]) for row in rows]
+
+    return store.over(worker, condition, parameters, told, without=without, apart=False)
+
+
+def fold(rows: list[Told], reverted: Regions | None = None) -> Summary:
+    """What entries amount to; `reverted` where it says more than they do."""
+    if reverted is None:
+        reverted = Regions(_regions(rows, "revert"))
     kept = [row for row in rows if row[0] not in reverted] if reverted else rows
     summary = Summary(reverted=reverted)
     snapshots: list[tuple[int, int]] = []
@@ -130,7 +176,7 @@ def fold(rows: list[Any]) -> Summary:
         status = _STATUS.get(kind)
         if status is not None:
             summary.status = status
-        if kind in _MANY:
+        if kind in MANY:
             continue
         members = json.loads(detail) if detail else {}
         if kind == "create":
@@ -188,7 +234,7 @@ def _regions(rows: Iterable[Any], kind: str) -> list[tuple[int, int]]:
     return found
 
 
-def _find_ends(summary: Summary, rows: list[Any]) -> None:
+def _find_ends(summary: Summary, rows: list[Told]) -> None:
     summary.last = rows[-1][0] if rows else 0
     for row in reversed(rows):
         index, kind = row[0], row[1]
