@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli import console, granting, oplog_text
 from durable_dsl.cli.completion import completed, components, workers
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from durable_dsl.engine.api import Engine
+    from durable_dsl.engine.errors import DamagedError
     from durable_dsl.engine.worker import Worker
 
     Action = Callable[[Engine, argparse.Namespace], int]
@@ -109,15 +110,21 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(engine: Engine, arguments: argparse.Namespace) -> int:
+    from durable_dsl.engine.errors import DamagedError
+
     chosen = [one for one in engine.workers() if arguments.component in {None, one.component}]
     found = [_facts(worker) for worker in chosen]
+    for row in engine.catalogue.damaged_workers():
+        damage = DamagedError(str(engine.store.path), row.name, 0, "worker")
+        if arguments.component in {None, row.component}:
+            found.append(_damaged(row.name, row.component, engine.store.last_index(row.id), damage))
     if arguments.statuses:
         found = [facts for facts in found if facts["status"] in arguments.statuses]
     if arguments.json:
         console.print_json(found)
     elif found:
         headers = ("NAME", "COMPONENT", "VERSION", "STATUS", "ENTRIES")
-        console.out(console.table([tuple(worker.values()) for worker in found], headers))
+        console.out(console.table([_line(facts) for facts in found], headers))
     else:
         asked = " that are asked for" if arguments.statuses or arguments.component is not None else ""
         console.note(f"no workers{asked} in {arguments.data}")
@@ -131,14 +138,35 @@ def _facts(worker: Worker) -> dict[str, object]:
     try:
         return worker.describe()
     except DamagedError as damage:
-        console.note(f"warning: {damage}")
-        named = {"name": worker.name, "component": worker.component}
-        return {**named, "version": "", "status": "damaged", "oplog_index": worker.oplog_index}
+        return _damaged(worker.name, worker.component, worker.oplog_index, damage)
+
+
+def _damaged(name: str, component: str, last: int, damage: DamagedError) -> dict[str, object]:
+    console.note(f"warning: {damage}")
+    facts = {"name": name, "component": component, "version": "", "status": "damaged", "oplog_index": last}
+    return {**facts, "damage": {"table": damage.table, "index": damage.index, "message": str(damage)}}
+
+
+def _line(facts: dict[str, Any]) -> tuple[object, ...]:
+    name, component, version, status, last, *_ = facts.values()
+    damage = facts.get("damage")
+    return name, component, version, f"{status} at {damage['index']}" if damage and damage["index"] else status, last
 
 
 def _show(engine: Engine, arguments: argparse.Namespace) -> int:
+    from durable_dsl.engine.errors import DamagedError
+
     worker = known_worker(engine, arguments.name)
-    facts = worker.describe(full=True)
+    try:
+        facts = worker.describe(full=True)
+    except DamagedError as damage:
+        facts = _damaged(worker.name, worker.component, worker.oplog_index, damage)
+        if arguments.json:
+            console.print_json(facts)
+        else:
+            del facts["damage"]
+            console.out("\n".join(f"{label.replace('_', ' '):<12} {value}" for label, value in facts.items()))
+        return console.FAULT
     if arguments.json:
         console.print_json(facts)
         return console.OK

@@ -263,21 +263,21 @@ class Engine:
         return permissions.load(self.store, permissions.of_component(self, component))[0]
 
     def workers(self) -> list[Worker]:
-        """All workers of the data directory, by name."""
+        """All workers of the data directory, by name; without those whose own row is damaged."""
         return [self._worker_of(row) for row in self.catalogue.workers()]
 
     def delete_worker(self, name: str) -> bool:
         """Delete a worker with its whole history; False if there is none. One that another process runs is refused."""
-        row = self.catalogue.worker(name)
-        if row is None:
+        number = self.catalogue.number_of(name)
+        if number is None:
             return False
         with self._lock:
-            worker = self._workers.pop(row.id, None)
+            worker = self._workers.pop(number, None)
         if worker is not None:
             worker.close()
-        lease = Lease(self.leases, row.id, name)
+        lease = Lease(self.leases, number, name)
         try:
-            self.catalogue.delete_worker(row.id)
+            self.catalogue.delete_worker(number)
             lease.remove()
         finally:
             lease.close()

@@ -13,8 +13,9 @@ from typing import IO, TYPE_CHECKING
 
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine import permissions
-from durable_dsl.engine.errors import StoreError, UsageError
+from durable_dsl.engine.errors import DamagedError, StoreError, UsageError
 from durable_dsl.engine.oplog import tables
+from durable_dsl.engine.oplog.tables import shown_name
 from durable_dsl.engine.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -77,24 +78,28 @@ class Catalogue:
         return found
 
     def build(self, name: str, version: int) -> Build:
-        row = self._store.select_one("build", "WHERE component = ? AND version = ?", (component_id_of(name), version))
-        if row is None:
-            raise UsageError(f"component {name!r} has no version {version} in this data directory")
-        return Build(name, component_id_of(name), version, row["hash"], self._path(row["hash"]))
+        for build in self._builds(name):
+            if build.version == version:
+                return build
+        raise UsageError(f"component {name!r} has no version {version} in this data directory")
 
     def latest(self, name: str) -> Build | None:
-        row = self._store.read_one("SELECT max(version) FROM build WHERE component = ?", (component_id_of(name),))
-        return None if row is None or row[0] is None else self.build(name, row[0])
+        return next(reversed(self._builds(name)), None)
 
     def name_of(self, component_id: str) -> str | None:
         row = self._store.select_one("component", "WHERE id = ?", (component_id,))
         return None if row is None else str(row["name"])
 
     def _find(self, name: str, content_hash: str) -> Build | None:
-        row = self._store.select_one("build", "WHERE component = ? AND hash = ?", (component_id_of(name), content_hash))
-        if row is None:
-            return None
-        return Build(name, component_id_of(name), row["version"], content_hash, self._path(content_hash))
+        return next((build for build in self._builds(name) if build.hash == content_hash), None)
+
+    def _builds(self, name: str) -> list[Build]:
+        """All builds of a component in the order of their versions, which count from 0 without a gap."""
+        component = component_id_of(name)
+        found = self._store.select("build", "WHERE component = ? ORDER BY version", (component,))
+        if [row["version"] for row in found] != list(range(len(found))):
+            raise DamagedError(str(self._store.path), name, 0, "build")
+        return [Build(name, component, row["version"], row["hash"], self._path(row["hash"])) for row in found]
 
     def _path(self, content_hash: str) -> Path:
         return self._files / f"{content_hash}.wasm"
@@ -106,7 +111,21 @@ class Catalogue:
         return None if row is None else _worker(row)
 
     def workers(self) -> list[WorkerRow]:
-        return [_worker(row) for row in self._store.select("worker", "ORDER BY name")]
+        """Those whose row is as it was written, by name."""
+        return [_worker(row) for row in self._store.select("worker", "ORDER BY name", damaged=[])]
+
+    def damaged_workers(self) -> list[WorkerRow]:
+        """Those whose row is damaged, as far as it can be read."""
+        damaged: list[tables.Row] = []
+        self._store.select("worker", "ORDER BY id", damaged=damaged)
+        return [WorkerRow(row["id"], shown_name(row), str(row["component"])) for row in damaged]
+
+    def number_of(self, name: str) -> int | None:
+        """A worker's number even where its row is damaged; #NUMBER names one whose name cannot be read."""
+        found = self._store.read_one("SELECT id FROM worker WHERE name = ?", (name,))
+        if found is not None:
+            return int(found[0])
+        return next((row.id for row in self.damaged_workers() if row.name == name), None)
 
     def create_worker(self, name: str, created: Create, now: int, grants: Grants | None = None) -> WorkerRow:
         """Make the worker and its entry 1; an existing one of that name is returned as it is."""

@@ -64,7 +64,11 @@ class Driver:
         self._limit = None if engine.timeout is None else TimeLimit(engine.timeout, self.signal)
         self.places = engine.places
         self.keeps = engine.keep_idle
-        self.summary: Summary = summarize(engine.store, worker.id)
+        try:
+            self.summary: Summary = summarize(engine.store, worker.id)
+        except BaseException:  # damaged: others may want to take back what is
+            self._lease.close()
+            raise
         self.status = self.summary.status
         self.log = Oplog(engine.store, worker.id, engine.clock, self.summary.ends)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine.calls import run_queue
-from durable_dsl.engine.errors import EngineError, StoreError
+from durable_dsl.engine.errors import DamagedError, EngineError, StoreError
 from durable_dsl.engine.oplog import tables
 
 if TYPE_CHECKING:
@@ -93,9 +93,9 @@ class Schedule:
             name = self._engine.store.name_of(worker)
             try:
                 run_queue(self._engine.reach(name))
-            except StoreError:
-                raise
             except EngineError as error:
+                if isinstance(error, StoreError) and not isinstance(error, DamagedError):
+                    raise
                 self._engine.tell_once(f"warning: worker {name}: what was scheduled for it cannot be run: {error}")
 
     def look(self) -> None:

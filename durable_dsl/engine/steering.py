@@ -6,10 +6,12 @@ another process runs: that one is asked through the data directory (`watcher.py`
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine import permissions, updating
-from durable_dsl.engine.errors import InvocationError, LeaseError, UsageError
+from durable_dsl.engine.errors import DamagedError, InvocationError, LeaseError, UsageError
+from durable_dsl.engine.lease import Lease
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.oplog.entries import Create, Interrupted, PendingUpdate, Revert
 from durable_dsl.engine.oplog.summary import OVER
@@ -58,15 +60,33 @@ def simulate_crash(worker: Worker) -> None:
 
 def revert(worker: Worker, index: int) -> None:
     """Take back everything after entry `index`: for replay, for results, for the worker's status."""
-    with worker.turn() as driver:
-        last = driver.log.last
-        if not 1 <= index <= last:
-            raise UsageError(f"worker {worker.name!r} has entries 1 to {last}, it cannot go back to {index}")
-        if index == last:
-            return
-        driver.drop_session()
-        driver.log.append(Revert(index + 1, last))
-        driver.reload()
+    try:
+        with worker.turn() as driver:
+            last = driver.log.last
+            _check_reach(worker, index, last)
+            if index == last:
+                return
+            driver.drop_session()
+            driver.log.append(Revert(index + 1, last))
+            driver.reload()
+    except DamagedError as damage:
+        if not 1 <= index < damage.index:  # it would be as damaged as it is
+            raise
+        _revert_unread(worker, index)
+
+
+def _revert_unread(worker: Worker, index: int) -> None:
+    """The same to a worker that cannot be opened, because an entry after `index` is damaged."""
+    store = worker.engine.store
+    with closing(Lease(worker.engine.leases, worker.id, worker.name)):
+        last = store.last_index(worker.id)
+        _check_reach(worker, index, last)
+        store.transaction(store.writes(worker.id, [(last + 1, worker.engine.clock.now(), Revert(index + 1, last))]))
+
+
+def _check_reach(worker: Worker, index: int, last: int) -> None:
+    if not 1 <= index <= last:
+        raise UsageError(f"worker {worker.name!r} has entries 1 to {last}, it cannot go back to {index}")
 
 
 def revert_invocations(worker: Worker, count: int) -> None:

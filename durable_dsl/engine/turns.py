@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import results, watcher
 from durable_dsl.engine.bridge_errors import UnknownExport
-from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
+from durable_dsl.engine.errors import DamagedError, InvocationError, LeaseError, StoreError, UsageError
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
 from durable_dsl.engine.permissions import Permissions
@@ -97,13 +97,16 @@ class Turns:
         with self._condition:
             if self._driver is None:
                 driver = self._new_driver()
-                if not driver.summary.last:
+                try:
+                    if not driver.summary.last:
+                        raise UsageError(f"worker {self.name!r} was deleted")
+                    watcher.forget(self.engine, self.id)
+                    self._queue.tidy()
+                    self.engine.watch()
+                    self._backlog.extend(self._load_queue(driver))
+                except BaseException:  # nobody would let go of the lease
                     driver.close()
-                    raise UsageError(f"worker {self.name!r} was deleted")
-                watcher.forget(self.engine, self.id)
-                self._queue.tidy()
-                self.engine.watch()
-                self._backlog.extend(self._load_queue(driver))
+                    raise
                 self._driver = driver
             self._last_turn = time.monotonic()
             return self._driver
@@ -225,6 +228,8 @@ class Turns:
             try:
                 with suppress(LeaseError, InvocationError), self.turn() as driver:
                     work(driver)
+            except DamagedError as damage:
+                self.engine.tell_once(f"warning: {damage}")
             except StoreError:
                 if not self.engine.closed:  # else it goes on when the worker is opened again
                     raise

@@ -13,7 +13,7 @@ from durable_dsl.engine.errors import DamagedError, StoreError, UpdateRefused, U
 from durable_dsl.engine.grants import Grants
 from durable_dsl.engine.json_form import python_arguments
 from durable_dsl.engine.oplog.entries import Create, Record
-from durable_dsl.engine.oplog.summary import OVER
+from durable_dsl.engine.oplog.summary import OVER, deleted_from
 from durable_dsl.engine.oplog.view import time_text
 from durable_dsl.engine.retries import DEFAULT_POLICY, RetryPolicy
 from durable_dsl.promise_ids import WAKES
@@ -195,7 +195,7 @@ class Worker(Accepting):
         if buffered:
             last = found[-1].index
             found += [Record(index, time, entry) for index, time, entry in buffered if index > last]
-        deleted = self.summary().deleted
+        deleted = deleted_from(self.engine.store, self.id)
         return [Record(one.index, one.time, one.entry, one.index in deleted) for one in found] if deleted else found
 
     def warn(self, text: str) -> None:

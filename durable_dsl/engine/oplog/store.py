@@ -76,11 +76,22 @@ class Store:
         found = self.read(query, parameters)
         return found[0] if found else None
 
-    def select(self, table: str, condition: str = "", parameters: Sequence[Any] = ()) -> list[tables.Row]:
+    def select(
+        self,
+        table: str,
+        condition: str = "",
+        parameters: Sequence[Any] = (),
+        *,
+        damaged: list[tables.Row] | None = None,
+    ) -> list[tables.Row]:
         """Rows of one of the small tables, checked (`tables.select`); raises DamagedError."""
-        return self.reading(
-            at_one_instant(lambda connection: list(tables.select(connection, table, condition, parameters)))
-        )
+
+        def work(connection: sqlite3.Connection) -> list[tables.Row]:
+            if damaged is not None:
+                damaged.clear()
+            return list(tables.select(connection, table, condition, parameters, damaged=damaged))
+
+        return self.reading(at_one_instant(work))
 
     def select_one(self, table: str, condition: str = "", parameters: Sequence[Any] = ()) -> tables.Row | None:
         """The first such row, or None."""
@@ -137,14 +148,16 @@ class Store:
 
     def shown(self, worker: int) -> Iterator[Record]:
         """All entries, a damaged one as what it is: for people to see where."""
-        for index, time, kind in self.read(
-            "SELECT idx, time, kind FROM entry WHERE worker = ? ORDER BY idx", (worker,)
-        ):
+        query = "SELECT idx, time, kind FROM entry WHERE worker = ? ORDER BY idx"
+        for index, time, kind in self.read(query, (worker,)):
             try:
+                if not isinstance(index, int):
+                    raise self.damage(worker, index)
                 yield from self.records(worker, "AND idx = ?", (index,))
             except DamagedError:
-                place, when = (value if isinstance(value, int) and 0 <= value < _FAR else 0 for value in (index, time))
-                yield Record(place, when, Damaged(str(kind)))
+                place = index if isinstance(index, int) and 0 < index < _FAR else 0
+                was = str(kind).encode("ascii", "backslashreplace").decode()
+                yield Record(place, time if isinstance(time, int) and time > 0 else 0, Damaged(was))
 
     def _record(self, worker: int, row: Any) -> Record:
         try:
@@ -157,8 +170,9 @@ class Store:
         return last if isinstance(last, int) and 0 <= last < _FAR else 0
 
     def name_of(self, worker: int) -> str:
+        """The worker's name as far as it can be read; for messages."""
         row = self.read_one("SELECT name FROM worker WHERE id = ?", (worker,))
-        return str(row[0]) if row else f"#{worker}"
+        return tables.shown_name({"id": worker, "name": row and row[0]})
 
     def damage(self, worker: int, index: Any, table: str = "entry") -> DamagedError:
         """The error that an entry is damaged; 0 stands for one whose index is no index."""
@@ -237,7 +251,7 @@ class Store:
         row = found.row
         if "worker" in row:
             return self.damage(row["worker"], row.get("idx", 0), found.table)
-        return DamagedError(str(self.path), str(row.get("name", "")), 0, found.table)
+        return DamagedError(str(self.path), tables.shown_name(row), 0, found.table)
 
 
 def _is_apart(text: str | None) -> bool:

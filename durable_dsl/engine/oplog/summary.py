@@ -8,6 +8,7 @@ deleted still tell what happened, but are not replayed.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -129,6 +130,15 @@ def summarize(store: Store, worker: int) -> Summary:
     if reverted:
         summary.last_action = store.read_one(_LAST_ACTION, (worker,))[0]
     return summary
+
+
+def deleted_from(store: Store, worker: int) -> Regions:
+    """What replay steps over, as far as that can be read."""
+    with suppress(DamagedError):
+        return summarize(store, worker).deleted
+    with suppress(DamagedError):
+        return taken_back(store, worker)
+    return Regions()
 
 
 def taken_back(store: Store, worker: int) -> Regions:

@@ -7,6 +7,7 @@ Long texts stand apart, in `payload`, as those of entries do.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from durable_dsl.engine.oplog import checksums, payloads
@@ -86,27 +87,47 @@ def update(connection: sqlite3.Connection, table: str, row: Row, /, **changes: A
 
 
 def select(
-    connection: sqlite3.Connection, table: str, condition: str = "", parameters: Sequence[Any] = ()
+    connection: sqlite3.Connection,
+    table: str,
+    condition: str = "",
+    parameters: Sequence[Any] = (),
+    *,
+    damaged: list[Row] | None = None,
 ) -> Iterator[Row]:
-    """The rows that meet a condition (WHERE and what follows it), checked, with their long texts."""
+    """The rows that meet a condition (WHERE and what follows it), checked, with their long texts.
+
+    What is damaged goes into `damaged`, where it is given, and else is raised.
+    """
     columns = COLUMNS[table]
     names = ", ".join(f'"{table}"."{column}"' for column in columns)
     query = f'SELECT {names}, "{table}".crc FROM "{table}" {condition}'  # noqa: S608 - fixed names
     for found in connection.execute(query, parameters).fetchall():
         row = dict(zip(columns, found, strict=False))
-        if checksums.of_row(table, row.values()) != found[-1]:
-            raise DamagedRow(table, row)
-        if (long := _LONG.get(table)) is not None:
-            try:
+        try:
+            if checksums.of_row(table, row.values()) != found[-1]:
+                raise payloads.Missing
+            if (long := _LONG.get(table)) is not None:
                 row[long] = payloads.get(connection, row["worker"], row[long])
-            except payloads.Missing:
+        except payloads.Missing:
+            if damaged is None:
                 raise DamagedRow(table, row) from None
+            damaged.append(row)
+            continue
         yield row
 
 
 def one(connection: sqlite3.Connection, table: str, condition: str, parameters: Sequence[Any] = ()) -> Row | None:
     """The first such row, or None."""
     return next(select(connection, table, condition, parameters), None)
+
+
+def shown_name(row: Row) -> str:
+    """The name of the worker in a damaged row; #NUMBER where it is no text any more."""
+    name = row.get("name")
+    with suppress(UnicodeEncodeError):
+        if isinstance(name, str) and name.encode():
+            return name
+    return f"#{row.get('id')}"
 
 
 def seal_all(connection: sqlite3.Connection) -> None:
