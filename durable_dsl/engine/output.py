@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.log import Oplog
 
 Sink = Callable[[str, bytes], None]
-#: How much of an attempt's stderr is kept to find the failure in it.
+#: How much of an attempt's stderr is kept to find the failure in it, besides all that may be the failure's own.
 _KEPT = 1 << 18
+#: How much of a line tells whether a failure begins there.
+_LINE = 1 << 12
 
 
 class GuestOutput:
@@ -56,10 +58,14 @@ class GuestOutput:
     def write(self, host: Host, level: str, data: bytes) -> None:
         if level == "stderr":
             self._stderr += data
-            del self._stderr[:-_KEPT]
-        if not self.live:
+        if self.live:
+            self._take(host, level, data)
+        else:
             self._follow(host, level, data)
-            return
+        if len(self._stderr) > (kept := max(_KEPT, len(self._held))):
+            del self._stderr[:-kept]
+
+    def _take(self, host: Host, level: str, data: bytes) -> None:
         self._host = host
         self._end_of_replay()
         if level != "stderr":
@@ -99,7 +105,7 @@ class GuestOutput:
         """What was held is output: record and show it."""
         held, self._held = bytes(self._held), bytearray()
         self._holding = False
-        self._line = held.rpartition(b"\n")[2]
+        self._line = held.rpartition(b"\n")[2][:_LINE]
         if not self._seen:
             self._log.on_progress = None
         if held:
@@ -158,7 +164,7 @@ class GuestOutput:
         """The part of `data` that is output for certain; the rest is held."""
         passed = bytearray()
         for piece in data.splitlines(keepends=True):
-            self._line += piece
+            self._line += piece[: max(_LINE - len(self._line), 0)]
             line = self._line.decode("utf-8", "replace").rstrip("\r\n")
             whole = piece.endswith((b"\n", b"\r"))
             if self._holding or begins_failure(line) or (not whole and may_begin_failure(line)):

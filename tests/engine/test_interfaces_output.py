@@ -83,3 +83,61 @@ def test_standard_input_is_refused_with_a_reason(tmp_path):
         worker(engine).invoke("run", "sys.stdin.read()")
 
     assert "StdinDisabled" == raised.value.type
+
+
+@pytest.mark.parametrize(
+    ("source", "level"),
+    [
+        ("print({})", "stdout"),
+        ("sys.stderr.write({} + chr(10))", "stderr"),
+        ("os.write(1, {}.encode() + b'\\n')", "stdout"),
+        ("print({}, flush=True); time.sleep(1)", "stdout"),
+    ],
+)
+def test_long_output_is_shown_and_recorded_whole(tmp_path, source, level):
+    """However long; and it is written once, whatever follows it and wherever the worker is replayed."""
+    text = "é" * 150_000
+    shown = Shown()
+    with opened(tmp_path, output=shown) as engine:
+        one = worker(engine)
+        one.invoke("run", f"import os, sys; {source.format(repr(text))}")
+        one.simulate_crash()
+        one.invoke("run", "print('next')")
+        recorded = [record.entry for record in one.oplog() if record.kind == "log"]
+
+    assert f"{text}\nnext\n" == shown.text
+    assert f"{text}\nnext\n" == "".join(entry.message for entry in recorded)
+    assert {level, "stdout"} == {entry.level for entry in recorded}
+
+
+@pytest.mark.parametrize("ending", ["sys.exit(1)", "os.abort()", "raise KeyError('end')"])
+def test_long_output_before_an_end(tmp_path, ending):
+    """What the guest wrote before it ended, in whatever way, is all there, once, though it is tried again."""
+    text = "x" * 200_000
+    shown = Shown()
+    with opened(tmp_path, output=shown) as engine:
+        one = worker(engine)
+        with pytest.raises(InvocationError):
+            one.invoke("run", f"import os, sys; print({text!r}); print({text!r}, file=sys.stderr); {ending}")
+        recorded = "".join(record.entry.message for record in one.oplog() if record.kind == "log")
+
+    assert f"{text}\n{text}\n" == shown.text == recorded
+
+
+def test_a_long_failure_is_told_whole(tmp_path):
+    """Its message is longer than what else is kept of stderr."""
+    message = "x" * 300_000 + "END"
+    with opened(tmp_path) as engine, pytest.raises(InvocationError) as raised:
+        worker(engine).invoke("run", f"raise ValueError({message!r})")
+
+    assert ("ValueError", message) == (raised.value.type, raised.value.message)
+    assert raised.value.traceback.startswith("Traceback")
+
+
+def test_a_long_line_in_many_pieces_takes_no_more_than_its_length(tmp_path):
+    """What a line begins with is looked at, not the whole of it with each piece."""
+    shown = Shown()
+    with opened(tmp_path, output=shown) as engine:
+        worker(engine).invoke("run", "import sys\nfor _ in range(3000): sys.stderr.write('.' * 3000)")
+
+    assert "." * 9_000_000 == shown.text

@@ -53,6 +53,9 @@ def exit_with_code(_host: Host, code: int) -> NoReturn:
     raise Exit(code)
 
 
+_ALL = (1 << 31) - 1  # a number of bytes in every guest's own size
+
+
 class NoInput(InputStream):
     """A worker has no standard input."""
 
@@ -61,10 +64,16 @@ class NoInput(InputStream):
 
 
 class GuestWrites(OutputStream):
-    """Standard output or standard error: recorded as `log` entries, shown as it comes."""
+    """Standard output or standard error: recorded as `log` entries, shown as it comes.
+
+    All is taken at once: Python writes there without a buffer, and drops what one write has not taken.
+    """
 
     def __init__(self, level: str) -> None:
         self.level = level
+
+    def capacity(self, _host: Host, /) -> int:
+        return _ALL
 
     def write(self, host: Host, data: bytes) -> None:
         host.output.write(host, self.level, data)
