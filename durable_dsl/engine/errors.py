@@ -51,9 +51,11 @@ class DamagedError(StoreError):
 
     def __str__(self) -> str:
         what = _DAMAGED[self.table].format(worker=self.worker, index=self.index)
-        return f"{self.path}: {what} is damaged; {self._ways_on()}"
+        return f"{self.path}: {what} damaged; {self._ways_on()}"
 
     def _ways_on(self) -> str:
+        if self.table == "grants":
+            return "`durable-dsl worker grant` begins them anew"
         if self.table in {"component", "build"}:
             return "workers of other components are not affected"
         delete = f"durable-dsl worker delete {self.worker}"
@@ -66,13 +68,14 @@ class DamagedError(StoreError):
 
 
 _DAMAGED = {
-    "entry": "entry {index} of worker {worker!r}",
-    "worker": "the row of worker {worker!r}",
-    "queue": "a queued invocation of worker {worker!r}",
-    "schedule": "a scheduled invocation of worker {worker!r}",
-    "promise": "promise {index} of worker {worker!r}",
-    "component": "the row of a component",
-    "build": "the row of a component's build",
+    "entry": "entry {index} of worker {worker!r} is",
+    "worker": "the row of worker {worker!r} is",
+    "queue": "a queued invocation of worker {worker!r} is",
+    "schedule": "a scheduled invocation of worker {worker!r} is",
+    "promise": "promise {index} of worker {worker!r} is",
+    "component": "the row of component {worker!r} is",
+    "build": "the row of a build of component {worker!r} is",
+    "grants": "the grants of {worker} are",
 }
 
 

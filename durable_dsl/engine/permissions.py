@@ -13,7 +13,7 @@ import shlex
 import time
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine.errors import DamagedError, StoreError, UsageError
+from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.grants import DirGrant, Grants
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.signals import NotGranted, Restart
@@ -55,12 +55,8 @@ def delete(connection: sqlite3.Connection, owner: str) -> None:
 
 
 def load(store: Store, owner: str) -> tuple[Grants, str | None]:
-    """The grants of an owner, and what it last stopped for the want of. Raises StoreError where they are damaged."""
-    try:
-        row = store.select_one("grants", _OF, (owner,))
-    except DamagedError as error:
-        said = f"the grants of {owner} are damaged; `durable-dsl worker grant` begins them anew"
-        raise StoreError(str(store.path), said) from error
+    """The grants of an owner, and what it last stopped for the want of. Raises DamagedError."""
+    row = store.select_one("grants", _OF, (owner,))
     return (Grants(), None) if row is None else (Grants.from_text(row["grants"]), row["wants"])
 
 

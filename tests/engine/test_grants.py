@@ -9,7 +9,7 @@ import pytest
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.comparing import compare
-from durable_dsl.engine.errors import InvocationError, StoreError, UsageError
+from durable_dsl.engine.errors import DamagedError, InvocationError, UsageError
 
 from .http_guest import http_program
 from .http_server import serving
@@ -286,7 +286,7 @@ def test_grants_that_are_damaged(tmp_path):
     with sqlite3.connect(tmp_path / "durable.sqlite3") as connection:
         connection.execute("UPDATE grants SET grants = replace(grants, 'a.test', 'b.test')")
     with opened(tmp_path) as engine:
-        with pytest.raises(StoreError, match="the grants of worker 1 are damaged"):
+        with pytest.raises(DamagedError, match=r"the grants of worker 'w' are damaged.*worker grant"):
             engine.worker("w").invoke("run", "pass")
         engine.worker("w").grant(allow_http=["c.test"])
 

@@ -251,6 +251,13 @@ class Store:
         row = found.row
         if "worker" in row:
             return self.damage(row["worker"], row.get("idx", 0), found.table)
+        if found.table == "grants":
+            kind, _, number = str(row["owner"]).partition(" ")
+            named = self.name_of(int(number)) if number.isdigit() else number
+            return DamagedError(str(self.path), f"{kind} {named!r}", 0, found.table)
+        if found.table == "build":
+            named = self.read_one("SELECT name FROM component WHERE id = ?", (row["component"],))
+            return DamagedError(str(self.path), str(named[0] if named else row["component"]), 0, found.table)
         return DamagedError(str(self.path), tables.shown_name(row), 0, found.table)
 
 
