@@ -11,7 +11,7 @@ import pytest
 
 from durable_dsl.engine import promises
 from durable_dsl.engine.errors import DamagedError
-from durable_dsl.engine.oplog import schema, tables
+from durable_dsl.engine.oplog import schema
 from durable_dsl.engine.oplog.store import FILE, Store
 from tests.engine.test_store_kills import killed
 
