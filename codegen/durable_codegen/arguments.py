@@ -1,16 +1,16 @@
-"""What callers may leave out or write in another way, which WIT cannot say: defaults of parameters, names of members.
+"""What callers may leave out or write in another way, which WIT cannot say: defaults, and other names of members.
 
 It stands in the component's custom section under "arguments", for the embedded engine: `{"defaults":
-{"app:bank/api#pay": {"tip": 0}}, "aliases": {"colour": {"crimson": "red"}}}`. Defaults are JSON, of the last
-parameters.
+{"app:bank/api#pay": {"tip": 0}}, "aliases": {"colour": {"crimson": "red"}}, "fields": {"line": {"quantity": 1}}}`.
+Defaults are JSON: of the last parameters of an export, and of the fields of a record.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_codegen.defaults import left_out
-from durable_codegen.shapes import Enumeration, FlagSet
+from durable_codegen.defaults import field_defaults, left_out
+from durable_codegen.shapes import Enumeration, FlagSet, Record
 
 if TYPE_CHECKING:
     from durable_codegen.plan import Plan
@@ -33,4 +33,13 @@ def arguments_of(plan: Plan) -> dict[str, Any]:
         for key, shape in shapes.table.items()
         if isinstance(shape, (Enumeration, FlagSet)) and shape.aliases
     }
-    return {"defaults": {name: given for name, given in defaults.items() if given}, "aliases": aliases}
+    fields = {
+        shapes.names[key]: field_defaults(shape, shapes)
+        for key, shape in shapes.table.items()
+        if isinstance(shape, Record) and any(each.default for each in shape.fields)
+    }
+    return {
+        "defaults": {name: given for name, given in defaults.items() if given},
+        "aliases": aliases,
+        "fields": fields,
+    }

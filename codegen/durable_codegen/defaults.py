@@ -6,6 +6,7 @@ only the type says.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from durable_codegen.faults import Fault
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from durable_codegen.infer import InferredParam
 
-__all__ = ["Unfit", "default_faults", "default_json", "left_out"]
+__all__ = ["Unfit", "default_faults", "default_json", "field_defaults", "left_out"]
 
 _FLOATS = {"f32", "f64"}
 _TEXT_FLOATS = {"NaN", "Infinity", "-Infinity"}
@@ -56,6 +57,16 @@ def default_json(param: InferredParam, shapes: Shapes) -> Any:
     if not param.default:
         raise Unfit
     return _json(param.default[0], param.type, shapes)
+
+
+def field_defaults(record: Record, shapes: Shapes) -> dict[str, Any]:
+    """The fields of a record that may be left out of its JSON object, and what they are then."""
+    found = {}
+    for each in record.fields:
+        with suppress(Unfit):
+            if each.default:
+                found[each.wit] = _json(each.default[0], each.type, shapes)
+    return found
 
 
 def default_faults(

@@ -271,7 +271,7 @@ class HintReader:
             if kind is None or names is None or self._holds_resource(kind, where):
                 good = False
                 continue
-            fields.append(Field(each["name"], names[at][1], kind))
+            fields.append(Field(each["name"], names[at][1], kind, tuple(each["default"])))
         return Record(python, tuple(fields), about["doc"]) if good else None
 
     def _holds_resource(self, kind: Type, place: Place) -> bool:

@@ -43,7 +43,7 @@ def main(request: dict[str, Any], descriptor: int) -> None:
         report["modules"] = members.modules()
         report["unmet"] = members.unmet(collected.exports)
         if request["hints"]:
-            hints = _beside("scan_hints").ExportHints(request["app"], found.maker_of, found.making)
+            hints = _beside("scan_hints").ExportHints(request["app"], found.maker_of, found.making, found.field_default)
             report["types"] = hints.add_to(report["modules"])
     with os.fdopen(descriptor, "w", encoding="utf-8") as channel:
         json.dump(report, channel)

@@ -31,8 +31,9 @@ _DICTS = ("dict", "collections.abc.Mapping")
 class Hints:
     """Describes hints; `classes` is the table that gathers on the way. `app` is the folder that holds the app."""
 
-    def __init__(self, app: str) -> None:
+    def __init__(self, app: str, default_of: Callable[[dataclasses.Field[Any]], list[Any]]) -> None:
         self._app = app
+        self._default_of = default_of
         self.classes: dict[str, dict[str, Any]] = {}
         self._unions: dict[frozenset[Any], str] | None = None
 
@@ -183,7 +184,9 @@ class Hints:
             else:
                 scope = {**vars(sys.modules.get(owner.__module__, types)), owner.__name__: owner}
                 hint = self._of_annotation(each.type, scope)
-            fields.append({"name": each.name, "hint": hint, "init": each.init, "owner": _key(owner)})
+            default = self._default_of(each)
+            about = {"name": each.name, "hint": hint, "init": each.init, "owner": _key(owner), "default": default}
+            fields.append(about)
         return fields
 
     def _holds(self, module: object) -> bool:
@@ -206,8 +209,14 @@ class Hints:
 class ExportHints:
     """Adds the hints of everything that bears `@export` to what is known of the app's modules."""
 
-    def __init__(self, app: str, maker_of: Callable[[type], str], making: Callable[[type, str], Any]) -> None:
-        self._hints = Hints(app)
+    def __init__(
+        self,
+        app: str,
+        maker_of: Callable[[type], str],
+        making: Callable[[type, str], Any],
+        default_of: Callable[[dataclasses.Field[Any]], list[Any]],
+    ) -> None:
+        self._hints = Hints(app, default_of)
         self._maker_of, self._making = maker_of, making
 
     def add_to(self, modules: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -205,13 +205,20 @@ def _says_something(function: Any) -> bool:
     return any(not each["kind"].startswith("VAR_") for each in (_parameters(function) or [])[1:])
 
 
+def field_default(field: dataclasses.Field[Any]) -> list[Any]:
+    """The default of a dataclass's field, as `value` of a parameter."""
+    if field.default is not dataclasses.MISSING:
+        return _plain(field.default)
+    makes: Any = field.default_factory
+    return _plain(makes()) if any(makes is factory for factory in _CONSTANT_FACTORIES) else []
+
+
 def _fill_factories(parameters: list[dict[str, Any]] | None, owner: type) -> None:
     """Defaults that a dataclass makes anew for each object, where they are the same each time."""
     for each in parameters or ():
         field = getattr(owner, "__dataclass_fields__", {}).get(each["name"])
-        makes: Any = None if field is None or each["value"] else field.default_factory
-        if each["default"] and any(makes is factory for factory in _CONSTANT_FACTORIES):
-            each["value"] = _plain(makes())
+        if field is not None and each["default"] and not each["value"]:
+            each["value"] = field_default(field)
 
 
 def _attribute(owner: Any, name: str) -> Any:

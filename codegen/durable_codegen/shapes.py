@@ -7,7 +7,7 @@ consists of stands in a `Shapes` table, so that a type can be spoken of before a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from durable_codegen.names import wit_name
 
@@ -91,11 +91,12 @@ class PyClass:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a record: its name in the app's class, in WIT, and its type."""
+    """A field of a record: its name in the app's class, in WIT, and its type; `default` is as in `Parameter`."""
 
     python: str
     wit: str
     type: Type
+    default: tuple[Any, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

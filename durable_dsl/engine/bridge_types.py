@@ -59,6 +59,8 @@ class Reflection:
         self._read: dict[tuple[str, str, bool], t.FunctionType] = {}
         #: By the names of exported types, what their cases are called besides.
         self.aliases: Mapping[str, Mapping[str, str]] = {}
+        #: By the names of exported records, what their fields are where nothing is said.
+        self.fields: Mapping[str, Mapping[str, Any]] = {}
         kind = component.type
         self.imports = self._interfaces(kind.imports(engine), host=True)
         self.exports = self._interfaces(kind.exports(engine), host=False)
@@ -136,16 +138,17 @@ class Reflection:
                 )
             case wc.RecordType():
                 fields = tuple((name, self._type(kind, interface)) for name, kind in raw.fields)
-                return t.Record(self._name(raw, interface), fields)
+                name = self._name(raw, interface)
+                return t.Record(name, fields, self._own(self.fields, name, interface))
             case wc.VariantType():
                 cases = tuple((name, None if kind is None else self._type(kind, interface)) for name, kind in raw.cases)
                 return t.Variant(self._name(raw, interface), cases)
             case wc.EnumType():
                 name = self._name(raw, interface)
-                return t.Enum(name, tuple(raw.names), self._aliases(name, interface))
+                return t.Enum(name, tuple(raw.names), self._own(self.aliases, name, interface))
             case wc.FlagsType():
                 name = self._name(raw, interface)
-                return t.Flags(name, tuple(raw.names), self._aliases(name, interface))
+                return t.Flags(name, tuple(raw.names), self._own(self.aliases, name, interface))
             case wc.OwnType():
                 return t.Own(self._handle(raw.ty))
             case wc.BorrowType():
@@ -159,10 +162,13 @@ class Reflection:
             raise TypeError("a resource that no interface names")
         return known
 
-    def _aliases(self, name: str | None, interface: Interface) -> tuple[tuple[str, str], ...]:
-        if not self.aliases or interface is not self.exports.get(interface.id):
+    def _own(
+        self, said: Mapping[str, Mapping[str, Any]], name: str | None, interface: Interface
+    ) -> tuple[tuple[str, Any], ...]:
+        """What the build has said of a type that the component exports itself."""
+        if not said or interface is not self.exports.get(interface.id):
             return ()
-        return tuple(self.aliases.get(name or "", {}).items())
+        return tuple(said.get(name or "", {}).items())
 
     def _name(self, raw: Any, interface: Interface) -> str | None:
         """The WIT name: the interface's own, else any other interface's for an equal type."""

@@ -106,6 +106,7 @@ class Component:
         self.imports = tuple(self._import(interface) for interface in self._reflection.imports.values())
         about = (self.facts or {}).get("arguments", {})
         self._reflection.aliases = about.get("aliases", {})
+        self._reflection.fields = about.get("fields", {})
         self.exports = tuple(self._exports(about.get("defaults", {})))
 
     def __repr__(self) -> str:

@@ -305,6 +305,7 @@ def _checked_fields(value: Any, kind: t.Record, path: str) -> dict[str, Any]:
         if name in given:
             raise ValueFault(path, f"field `{name}` is given twice")
         given[name] = item
+    given = {**dict(kind.defaults), **given}
     missing = [name for name in names if name not in given]
     if missing:
         raise ValueFault(path, f"expected {t.text(kind)}, field {listed(missing)} is missing")

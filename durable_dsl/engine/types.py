@@ -7,6 +7,7 @@ an alias such as `type oplog-index = u64` cannot be told from any other `u64`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 INTEGERS = {
     "u8": (0, 2**8 - 1),
@@ -44,6 +45,8 @@ class Tuple:
 class Record:
     name: str | None
     fields: tuple[tuple[str, Type], ...]
+    #: JSON of the fields that arguments may leave out, as of a Python dataclass with defaults.
+    defaults: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,11 @@ def test_lists_tuples_and_options(worker):
 
 
 def test_what_callers_may_leave_out_or_say_otherwise(worker):
-    """The last arguments that have defaults; a member of an enum by its alias, in Python's spelling too."""
+    """Arguments and fields that have defaults; a member of an enum by its alias, in Python's spelling too."""
+    order = {"id": "o", "lines": [{"sku": "tea", "quantity": 1}], "speed": "slow", "extras": [], "note": None}
+    placed = worker.invoke("place", {"id": "o", "lines": [{"sku": "tea"}]}, "cash")
+
+    assert placed == {"ok": {"items": [{**order, "prices": [], "from": ["", False]}], "next": None}}
     assert worker.invoke("refuse") == {"ok": None}
     assert worker.invoke("shuffle", {}, None, [], ["express", "EXPRESS"])[3] == ["very-fast", "very-fast"]
 

@@ -263,12 +263,16 @@ def test_what_callers_may_leave_out_or_write_otherwise(tmp_path):
     @dataclass
     class Size:
         width: int
+        height: int = 1
+        of: list[str] = field(default_factory=list)
+        never: str = field(default_factory=lambda: "again")
+        wrong: int = "text"
 
     @export
     def paint(what: str, colour: Colour = Colour.DARK_RED, *, times: int = 3, by: str | None = None) -> None: ...
 
     @export
-    def some(first: int = 1, second: Size = Size(1), third: float = 2.5, fourth: float = 1) -> None: ...
+    def some(first: int = 1, second: Size = Size(1, wrong=2), third: float = 2.5, fourth: float = 1) -> None: ...
 
     @export
     class Desk:
@@ -280,13 +284,15 @@ def test_what_callers_may_leave_out_or_write_otherwise(tmp_path):
     (tmp_path / "work").mkdir()
     plan = run_front(settings, tmp_path / "work", lambda _name: nullcontext()).plan
 
+    size = {"width": 1, "height": 1, "of": [], "never": "again", "wrong": 2}
     assert {
         "defaults": {
             "app:app/api#paint": {"colour": "RED", "times": 3, "by": None},
-            "app:app/api#some": {"first": 1, "second": {"width": 1}, "third": 2.5, "fourth": 1},
+            "app:app/api#some": {"first": 1, "second": size, "third": 2.5, "fourth": 1},
             "app:app/api#[constructor]desk": {"name": "desk"},
         },
         "aliases": {"colour": {"dark-red": "red"}},
+        "fields": {"size": {"height": 1, "of": []}},
     } == arguments_of(plan)
 
 

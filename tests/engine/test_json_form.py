@@ -297,6 +297,16 @@ def test_defaults_stand_in_for_arguments_that_are_left_out():
         arguments(["tea"], wrong, unread)
 
 
+def test_fields_that_have_defaults_may_be_left_out():
+    """Those that are given stand; one without a default is missing."""
+    line = t.Record("line", (("sku", STRING), ("qty", U8), ("notes", t.ListOf(STRING))), (("qty", 1), ("notes", [])))
+
+    assert {"sku": "tea", "qty": 1, "notes": []} == from_json({"sku": "tea"}, line, "v")
+    assert {"sku": "tea", "qty": 2, "notes": []} == from_json({"qty": 2, "sku": "tea"}, line, "v")
+    with pytest.raises(ValueFault, match="field `sku` is missing"):
+        from_json({"qty": 2}, line, "v")
+
+
 def test_aliases_of_members_are_taken_for_them():
     """As Python writes them, and in WIT's way; what comes out has the member's own name."""
     colour = t.Enum("colour", ("red", "blue"), (("dark-red", "red"),))
