@@ -244,7 +244,7 @@ class Engine:
     ) -> None:
         """Allow all workers of a component more, those to come as well; in the form of `Engine.open`."""
         more = Grants.of(allow_http, dirs, workers)
-        permissions.change(self.store, permissions.of_component(self, component), lambda granted: granted.plus(more))
+        self._change_grants(component, lambda granted: granted.plus(more))
 
     def revoke(
         self,
@@ -255,8 +255,12 @@ class Engine:
         workers: Iterable[str] = (),
     ) -> None:
         """Take back what all workers of a component were granted; a directory by its place (`/invoices`)."""
-        owner = permissions.of_component(self, component)
-        permissions.change(self.store, owner, lambda granted: granted.minus(allow_http, dirs, workers))
+        self._change_grants(component, lambda granted: granted.minus(allow_http, dirs, workers))
+
+    def _change_grants(self, component: str, how: Callable[[Grants], Grants]) -> None:
+        permissions.change(self.store, permissions.of_component(self, component), how)
+        for worker in self.opened_workers():
+            worker.permissions.forget()
 
     def granted(self, component: str) -> Grants:
         """What all workers of a component were granted."""

@@ -109,7 +109,18 @@ class Permissions:
 
     def change(self, how: Callable[[Grants], Grants]) -> None:
         change(self._engine.store, self._owner, how)
+        self.forget()
+
+    def forget(self) -> None:
+        """Something was granted or taken back: look before the next call."""
         self._read_at = 0.0
+
+    def _allows(self, allowed: Callable[[Grants], bool]) -> bool:
+        """Whether they allow something; not said on hearsay."""
+        if allowed(self.granted):
+            return True
+        self.forget()
+        return allowed(self.granted)
 
     def stopped(self, wants: str | None) -> None:
         """Note what the worker has stopped for; None when it has gone on."""
@@ -121,25 +132,24 @@ class Permissions:
     # Asked by host calls, before anything of them is recorded
 
     def require_http(self, method: str, uri: str, host: str, port: int) -> None:
-        if not self.granted.allow_http(host, port):
+        if not self._allows(lambda granted: granted.allow_http(host, port)):
             name = f"[{host}]" if ":" in host else host
             raise self._refused(f"{method} {uri}", f"--allow-http {name}:{port}")
 
     def require_lookup(self, host: str) -> None:
-        if not self.granted.allow_lookup(host.lower()):
+        if not self._allows(lambda granted: granted.allow_lookup(host.lower())):
             raise self._refused(f"looking up {host}", f"--allow-http {host}")
 
     def require_dir(self, mount: DirGrant) -> None:
-        granted = self.granted
-        if mount not in granted.dirs:
-            if mount.guest in {one.guest for one in granted.dirs}:
+        if not self._allows(lambda granted: mount in granted.dirs):
+            if mount.guest in {one.guest for one in self.granted.dirs}:
                 raise Restart  # it is another directory by now: a new instance sees that
             raise self._refused(f"using {mount.guest}", f"--dir {shlex.quote(str(mount))}")
         if not mount.path.is_dir():
             raise NotGranted(f"using {mount.guest}", f"there is no directory {mount.path} any more")
 
     def require_workers(self, component: str, what: str) -> None:
-        if component != self._component and not self.granted.allow_workers(component):
+        if component != self._component and not self._allows(lambda granted: granted.allow_workers(component)):
             raise self._refused(what, f"--allow-workers {shlex.quote(component)}")
 
     def _refused(self, what: str, option: str) -> NotGranted:
