@@ -42,6 +42,7 @@ def add_grant_options(parser: argparse.ArgumentParser) -> None:
         ("--allow-http", "allow_http", "HOST[:PORT]", "allow HTTP requests to this host"),
         ("--dir", "dirs", "HOST::GUEST[:ro]", "show the guest a directory of this machine"),
         ("--allow-workers", "allow_workers", "COMPONENT", "let it see and steer the workers of this component (* all)"),
+        ("--secret", "secrets", "NAME[=@FILE]", "send this secret for its place in requests; from $NAME, or a file"),
     ):
         parser.add_argument(
             option, dest=named, metavar=metavar, action="append", default=[], help=f"{summary}; may be repeated"
@@ -61,7 +62,12 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
 
 
 def grant_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {"allow_http": arguments.allow_http, "dirs": arguments.dirs, "workers": arguments.allow_workers}
+    return {
+        "allow_http": arguments.allow_http,
+        "dirs": arguments.dirs,
+        "workers": arguments.allow_workers,
+        "secrets": arguments.secrets,
+    }
 
 
 def guest_options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -200,13 +206,15 @@ def wants_a_grant(worker: str, key: str | None = None, error: InvocationError | 
 
 def invocation_failed(error: InvocationError, worker: str, key: str | None = None) -> CommandError:
     """The error of a command whose guest failed: the guest's own traceback, once."""
+    from durable_dsl.engine.redaction import redacted, redacted_text
+
     facts = {"worker": worker, "status": error.status}
     if error.type == "NotGranted":  # the engine has said what, and how to allow it
         return wants_a_grant(worker, key, error)
     if error.type.startswith("PreviousInvocation"):
         hint = f"`durable-dsl worker show {worker}` tells more; `--fresh` starts over, `worker revert` goes back"
-        said = f"worker {worker!r} is {error.status}. {error.message}"
-        return CommandError(said, hint, GUEST_FAILED, error=error.as_json(), facts=facts)
+        said = f"worker {worker!r} is {error.status}. {redacted_text(error.message)}"
+        return CommandError(said, hint, GUEST_FAILED, error=redacted(error.as_json()), facts=facts)
     if error.type == "Divergence":
         hint = (
             "nothing was changed; go on with the build that fits, or: durable-dsl worker update --snapshot, "
@@ -214,9 +222,9 @@ def invocation_failed(error: InvocationError, worker: str, key: str | None = Non
         )
         told = f"{error.message}\n{error.traceback}".strip()
         said = f"worker {worker!r} does something else than its oplog has recorded: {told}"
-        return CommandError(said, hint, error=error.as_json(), facts=facts)
+        return CommandError(said, hint, error=redacted(error.as_json()), facts=facts)
     told = error.traceback or str(error)
     if error.message not in told:  # frames of WebAssembly say nothing of what happened
         told = f"{error}\n{told}"
     said = f"the invocation failed; worker {worker!r} is {error.status}"
-    return CommandError(said, told, GUEST_FAILED, error=error.as_json(), facts=facts)
+    return CommandError(said, redacted_text(told), GUEST_FAILED, error=redacted(error.as_json()), facts=facts)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from durable_dsl.engine.api import Engine
+    from durable_dsl.engine.oplog.entries import Record
 
     Entry = dict[str, Any]
     Picks = Callable[[Entry], bool]
@@ -58,6 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="only entries since then: 2026-11-30T09:00, or 90s, 15m, 2h, 3d ago",
     )
     parser.add_argument("--grep", metavar="REGEX", type=pattern, help="only entries whose JSON form matches")
+    parser.add_argument("--reveal", action="store_true", help="show what looks like a secret, as it is recorded")
     parser.add_argument("--follow", "-f", action="store_true", help="go on with what is added, until Ctrl-C")
 
 
@@ -87,7 +89,12 @@ def pattern(text: str) -> re.Pattern[str]:
 
 
 def show(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.oplog.view import as_json
+    from durable_dsl.engine.oplog import view
+    from durable_dsl.engine.redaction import redacted
+
+    def as_json(record: Record) -> Entry:
+        entry = view.as_json(record)
+        return entry if arguments.reveal else redacted(entry)
 
     worker = known_worker(engine, arguments.name)
     entries = [as_json(record) for record in worker.oplog() if record.index >= arguments.first]

@@ -56,7 +56,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="only those with this status (idle, running, suspended, interrupted, retrying, failed, exited or "
         "damaged); may be repeated",
     )
-    action("show", "show one worker: status, what waits, error, updates")
+    shown = action("show", "show one worker: status, what waits, error, updates")
+    shown.add_argument("--reveal", action="store_true", help="show what looks like a secret, as it is")
     oplog_text.configure(action("oplog", "show the entries of a worker's oplog"))
     action("resume", "continue what is under way, and what waits", runs=True)
     action("interrupt", "stop what runs, sleeps or waits for a retry; `resume` continues it")
@@ -155,6 +156,7 @@ def _line(facts: dict[str, Any]) -> tuple[object, ...]:
 
 def _show(engine: Engine, arguments: argparse.Namespace) -> int:
     from durable_dsl.engine.errors import DamagedError
+    from durable_dsl.engine.redaction import redacted
 
     worker = known_worker(engine, arguments.name)
     try:
@@ -167,6 +169,8 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
             del facts["damage"]
             console.out("\n".join(f"{label.replace('_', ' '):<12} {value}" for label, value in facts.items()))
         return console.FAULT
+    if not arguments.reveal:
+        facts = redacted(facts)
     if arguments.json:
         console.print_json(facts)
         return console.OK
@@ -191,7 +195,9 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
 def _told(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
     """The outcome of steering: the worker's facts in JSON, else a line for people."""
     if arguments.json:
-        console.print_json(worker.describe(full=True))
+        from durable_dsl.engine.redaction import redacted
+
+        console.print_json(redacted(worker.describe(full=True)))
     else:
         console.note(f"worker {worker.name}: {said}; {worker.status} at entry {worker.oplog_index}")
     return console.OK

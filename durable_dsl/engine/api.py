@@ -27,7 +27,7 @@ from durable_dsl.engine.catalogue import Catalogue, WorkerRow
 from durable_dsl.engine.clock import Clock, SystemClock
 from durable_dsl.engine.component import Component, load
 from durable_dsl.engine.errors import StoreError, UsageError
-from durable_dsl.engine.grants import Grants
+from durable_dsl.engine.grants import Grants, values_of
 from durable_dsl.engine.lease import Lease
 from durable_dsl.engine.loading import LoadedComponent, build_facts, name_of
 from durable_dsl.engine.oplog.entries import Create
@@ -54,6 +54,7 @@ class Engine:
         data: Path,
         *,
         grants: Grants,
+        secrets: dict[str, str],
         env: Mapping[str, str],
         max_memory: int | None,
         timeout: float | None,
@@ -66,6 +67,8 @@ class Engine:
         self.data = data
         #: What those workers are granted that its user asks for by name.
         self.grants = grants
+        #: Values of secrets that only this process has.
+        self.secrets = secrets
         self.env = dict(env)
         self._told: set[str] = set()
         self.max_memory = max_memory
@@ -104,6 +107,7 @@ class Engine:
         allow_http: Iterable[str] = (),
         dirs: Iterable[str] = (),
         workers: Iterable[str] = (),
+        secrets: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
         max_memory: int | None = None,
         timeout: float | None = None,
@@ -117,14 +121,18 @@ class Engine:
         through other workers get nothing of it. `allow_http` lists the authorities that they may make requests to, as
         "api.example.com:443"; the port may be left out. `dirs` are directories of this machine that they see, as
         "./invoices::/invoices:ro". `workers` are components, or "*", whose workers they may see and steer as their own.
+        `secrets` are sent in requests and never recorded: "API_KEY" is taken from the environment of whatever process
+        runs the worker, "API_KEY=@FILE" from a file, and "API_KEY=VALUE" is known to this engine alone.
 
         `env` is what new workers see as environment. `max_memory` bounds each instance (bytes), `timeout` each
         invocation with all that it waits for (seconds): one that takes longer is interrupted, and can be resumed.
         `output(level, data)` gets what guests write; by default it goes to stderr.
         """
+        secrets = tuple(secrets)
         return cls(
             Path(data),
-            grants=Grants.of(allow_http, dirs, workers),
+            grants=Grants.of(allow_http, dirs, workers, secrets=secrets),
+            secrets=values_of(secrets),
             env=env or {},
             max_memory=max_memory,
             timeout=timeout,
@@ -241,9 +249,12 @@ class Engine:
         allow_http: Iterable[str] = (),
         dirs: Iterable[str] = (),
         workers: Iterable[str] = (),
+        secrets: Iterable[str] = (),
     ) -> None:
         """Allow all workers of a component more, those to come as well; in the form of `Engine.open`."""
-        more = Grants.of(allow_http, dirs, workers)
+        secrets = tuple(secrets)
+        more = Grants.of(allow_http, dirs, workers, secrets=secrets)
+        self.secrets.update(values_of(secrets))
         self._change_grants(component, lambda granted: granted.plus(more))
 
     def revoke(
@@ -253,9 +264,10 @@ class Engine:
         allow_http: Iterable[str] = (),
         dirs: Iterable[str] = (),
         workers: Iterable[str] = (),
+        secrets: Iterable[str] = (),
     ) -> None:
         """Take back what all workers of a component were granted; a directory by its place (`/invoices`)."""
-        self._change_grants(component, lambda granted: granted.minus(allow_http, dirs, workers))
+        self._change_grants(component, lambda granted: granted.minus(allow_http, dirs, workers, secrets=secrets))
 
     def _change_grants(self, component: str, how: Callable[[Grants], Grants]) -> None:
         permissions.change(self.store, permissions.of_component(self, component), how)

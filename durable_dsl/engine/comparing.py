@@ -24,6 +24,7 @@ from durable_dsl.engine.dry_run import DryBuild, DryRun, End, NotPerformed, Reac
 from durable_dsl.engine.errors import DamagedError, EngineError, UsageError
 from durable_dsl.engine.oplog.cursor import describe
 from durable_dsl.engine.oplog.entries import ExportedFunctionCompleted, ExportedFunctionInvoked
+from durable_dsl.engine.redaction import redacted_text
 from durable_dsl.engine.signals import Divergence, Exit, Failure
 
 if TYPE_CHECKING:
@@ -138,7 +139,8 @@ def _replayed(worker: Worker, new: DryBuild, old: dict[int, DryBuild | None]) ->
             at = run.session.host.cursor.index
             said = f"{end.call}, in a persist-nothing zone"
             return Comparison(*facts, "undecided", at, None, None, said, run.place)
-    index, recorded, attempted = _difference(run, end)
+    index, *texts = _difference(run, end)
+    recorded, attempted = map(redacted_text, texts)
     row = next(iter(worker.engine.store.rows(worker.id, "AND idx = ?", (index,))), None)
     recorded_place = _recorded_at(worker, old, summary, row)
     place = run.place

@@ -2,13 +2,16 @@
 
 `HOST[:PORT]` allows requests to that host, on any port where none is given; `*.example.com` its subdomains, `*` all.
 `HOST::GUEST[:ro]` shows the guest a directory of this machine; the name of a component lets its workers be seen and
-steered. Grants are kept with the worker, as JSON, and read as they were written: what is checked of a directory when
-it is given is not checked again, for the worker's history can be replayed without it.
+steered; `NAME`, `NAME=@FILE` or `NAME=VALUE` is a secret to be sent (`secret_values.py`). Grants are kept with the
+worker, as JSON, and read as they were written: what is checked of a directory when it is given is not checked again,
+for the worker's history can be replayed without it.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ALL = "*"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,44 @@ class DirGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretGrant:
+    """A secret, and the file that has it; None where the environment of whoever runs the worker has it."""
+
+    name: str
+    path: Path | None
+
+    @staticmethod
+    def parse(text: str) -> tuple[SecretGrant, str | None]:
+        """The grant, and the value where that was given itself: no more than a process has it then."""
+        name, equals, value = text.partition("=")
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"expected NAME, NAME=@FILE or NAME=VALUE for a secret, got {name!r}", "for example --secret API_KEY"
+            )
+        if not value.startswith("@"):
+            return SecretGrant(name, None), value if equals else None
+        path = Path(value[1:]).resolve()
+        if not path.is_file():
+            raise UsageError(f"there is no file {value[1:]} for the secret {name}")
+        return SecretGrant(name, path), None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"name": self.name, "file": None if self.path is None else str(self.path)}
+
+    def __str__(self) -> str:
+        return self.name if self.path is None else f"{self.name}=@{self.path}"
+
+    def read(self) -> str | None:
+        """The value as it is now; None where there is none."""
+        if self.path is None:
+            return os.environ.get(self.name)
+        try:
+            return self.path.read_text("utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class Grants:
     """All that one worker, or all workers of a component, may do.
 
@@ -99,6 +141,7 @@ class Grants:
     http: tuple[HttpGrant, ...] = ()
     dirs: tuple[DirGrant, ...] = ()
     workers: tuple[str, ...] = ()
+    secrets: tuple[SecretGrant, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     revoked: tuple[DirGrant, ...] = ()
 
@@ -108,8 +151,9 @@ class Grants:
         dirs: Iterable[str] = (),
         workers: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
+        secrets: Iterable[str] = (),
     ) -> Grants:
-        """From texts as they are given on the command line; raises UsageError."""
+        """From texts as they are given on the command line, without values of secrets; raises UsageError."""
         names = tuple(name.strip() for text in workers for name in text.split(","))
         if not all(names):
             raise UsageError("expected the name of a component, or *", "for example --allow-workers orders")
@@ -118,6 +162,7 @@ class Grants:
                 tuple(HttpGrant.parse(text) for text in allow_http),
                 tuple(DirGrant.parse(text) for text in dirs),
                 names,
+                tuple(SecretGrant.parse(text)[0] for text in secrets),
                 tuple((env or {}).items()),
             )
         )
@@ -130,6 +175,7 @@ class Grants:
             tuple(HttpGrant.parse(one) for one in members["http"]),
             tuple(DirGrant.from_json(one) for one in members["dirs"]),
             tuple(members["workers"]),
+            tuple(SecretGrant(one["name"], Path(one["file"]) if one["file"] else None) for one in members["secrets"]),
             tuple(members["env"].items()),
             tuple(DirGrant.from_json(one) for one in members["revoked"]),
         )
@@ -144,16 +190,19 @@ class Grants:
             "http": [str(one) for one in self.http],
             "dirs": [one.as_json() for one in self.dirs],
             "workers": list(self.workers),
+            "secrets": [one.as_json() for one in self.secrets],
             "env": dict(self.env),
         }
 
     def plus(self, more: Grants) -> Grants:
-        """These and `more`; of two directories at one place of the guest, the later."""
+        """These and `more`; of two directories at one place of the guest, and two secrets of a name, the later."""
+        named = {one.name for one in more.secrets}
         given = {one.guest for one in (*more.dirs, *more.revoked)}
         return Grants(
             _joined(self.http, more.http),
             (*(one for one in self.dirs if one.guest not in given), *more.dirs),
             _joined(self.workers, more.workers),
+            (*(one for one in self.secrets if one.name not in named), *more.secrets),
             tuple({**dict(self.env), **dict(more.env)}.items()),
             (*(one for one in self.revoked if one.guest not in given), *more.revoked),
         )
@@ -164,21 +213,25 @@ class Grants:
         guests: Iterable[str] = (),
         workers: Iterable[str] = (),
         env: Iterable[str] = (),
+        secrets: Iterable[str] = (),
     ) -> Grants:
-        """These without some, each of which must be there: hosts, places of directories, components, variables."""
+        """These without some, each of which must be there; directories by their place, secrets by their name."""
         asked = {HttpGrant.parse(text) for text in http}
         places = {text.rpartition("::")[2].removesuffix(":ro") for text in guests}
         components = {name.strip() for text in workers for name in text.split(",")}
         names = set(env)
+        hidden = {text.partition("=")[0] for text in secrets}
         _check(map(str, asked), map(str, self.http), "--allow-http")
         _check(places, (one.guest for one in self.dirs), "--dir")
         _check(components, self.workers, "--allow-workers")
+        _check(hidden, (one.name for one in self.secrets), "--secret")
         _check(names, (name for name, _ in self.env), "--env")
         return replace(
             self,
             http=tuple(one for one in self.http if one not in asked),
             dirs=tuple(one for one in self.dirs if one.guest not in places),
             workers=tuple(one for one in self.workers if one not in components),
+            secrets=tuple(one for one in self.secrets if one.name not in hidden),
             env=tuple(pair for pair in self.env if pair[0] not in names),
             revoked=(*self.revoked, *(one for one in self.dirs if one.guest in places)),
         )
@@ -192,6 +245,7 @@ class Grants:
             tuple(one for one in self.http if one not in known.http),
             tuple(one for one in self.dirs if one not in known.dirs),
             tuple(one for one in self.workers if one not in known.workers),
+            tuple(one for one in self.secrets if one not in known.secrets),
             tuple(pair for pair in self.env if pair not in known.env),
         )
 
@@ -207,6 +261,7 @@ class Grants:
             *(f"--allow-http {one}" for one in self.http),
             *(f"--dir {one}" for one in self.dirs),
             *(f"--allow-workers {one}" for one in self.workers),
+            *(f"--secret {one}" for one in self.secrets),
             *(f"--env {name}" for name, _ in self.env),
         ]
 
@@ -218,6 +273,12 @@ class Grants:
 
     def allow_workers(self, component: str) -> bool:
         return component in self.workers or ALL in self.workers
+
+
+def values_of(secrets: Iterable[str]) -> dict[str, str]:
+    """The values that are given themselves, by name."""
+    parsed = (SecretGrant.parse(text) for text in secrets)
+    return {grant.name: value for grant, value in parsed if value is not None}
 
 
 def _joined(one: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:

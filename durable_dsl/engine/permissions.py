@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import shlex
 import time
+import unicodedata
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.grants import DirGrant, Grants
 from durable_dsl.engine.oplog import tables
+from durable_dsl.engine.redaction import redacted_text
 from durable_dsl.engine.signals import NotGranted, Restart
 
 if TYPE_CHECKING:
@@ -134,7 +136,7 @@ class Permissions:
     def require_http(self, method: str, uri: str, host: str, port: int) -> None:
         if not self._allows(lambda granted: granted.allow_http(host, port)):
             name = f"[{host}]" if ":" in host else host
-            raise self._refused(f"{method} {uri}", f"--allow-http {name}:{port}")
+            raise self._refused(f"{method} {redacted_text(uri)}", f"--allow-http {name}:{port}")
 
     def require_lookup(self, host: str) -> None:
         if not self._allows(lambda granted: granted.allow_lookup(host.lower())):
@@ -147,6 +149,19 @@ class Permissions:
             raise self._refused(f"using {mount.guest}", f"--dir {shlex.quote(str(mount))}")
         if not mount.path.is_dir():
             raise NotGranted(f"using {mount.guest}", f"there is no directory {mount.path} any more")
+
+    def secret(self, name: str) -> str:
+        """The value of a secret that is to be sent. It is in no message."""
+        if not self._allows(lambda granted: name in {one.name for one in granted.secrets}):
+            raise self._refused(f"sending the secret {name}", f"--secret {name}")
+        grant = next(one for one in self.granted.secrets if one.name == name)
+        value = self._engine.secrets.get(name) or grant.read()
+        if not value:
+            where = f"the environment of what runs it has no {name}" if grant.path is None else f"{grant.path} has none"
+            raise NotGranted(f"sending the secret {name}", f"worker {self._name} was granted it, but {where}")
+        if any(unicodedata.category(each) == "Cc" for each in value):
+            raise NotGranted(f"sending the secret {name}", "it has a line break or another control character in it")
+        return value
 
     def require_workers(self, component: str, what: str) -> None:
         if component != self._component and not self._allows(lambda granted: granted.allow_workers(component)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine.bridge_errors import HostTrap
+from durable_dsl.engine.redaction import redacted_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,8 +119,8 @@ class UnfinishedWrite(Fatal):
 
     def __init__(self, call: str, index: int) -> None:
         super().__init__(
-            f"{call} (oplog entry {index}) was begun with idempotence mode off, and whether it was done is not known: "
-            "it is not sent again",
+            f"{redacted_text(call)} (oplog entry {index}) was begun with idempotence mode off, and whether it was done "
+            "is not known: it is not sent again",
             "NonIdempotentWriteUnfinished",
         )
 
@@ -151,8 +152,10 @@ class Divergence(Signal):
     def __init__(self, index: int, recorded: str, attempted: str) -> None:
         super().__init__(index, recorded, attempted)
         self.index = index
-        self.recorded = recorded
-        self.attempted = attempted
+        self.recorded = redacted_text(recorded)
+        self.attempted = redacted_text(attempted)
+        if self.recorded == self.attempted and recorded != attempted:
+            self.attempted += " (another value in what is hidden)"
 
     def __str__(self) -> str:
         return f"oplog entry {self.index}: recorded {self.recorded}, attempted {self.attempted}"

@@ -10,12 +10,13 @@ from durable_dsl.engine.accepting import Accepting, told
 from durable_dsl.engine.driver import Driver
 from durable_dsl.engine.elsewhere import begun_or_joined
 from durable_dsl.engine.errors import DamagedError, StoreError, UpdateRefused, UsageError
-from durable_dsl.engine.grants import Grants
+from durable_dsl.engine.grants import Grants, values_of
 from durable_dsl.engine.json_form import python_arguments
 from durable_dsl.engine.oplog.entries import Create, Record
 from durable_dsl.engine.oplog.summary import OVER, deleted_from
 from durable_dsl.engine.oplog.view import time_text
 from durable_dsl.engine.retries import DEFAULT_POLICY, RetryPolicy
+from durable_dsl.engine.secret_values import placeholder
 from durable_dsl.promise_ids import WAKES
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ class Worker(Accepting):
         allow_http: Iterable[str] = (),
         dirs: Iterable[str] = (),
         workers: Iterable[str] = (),
+        secrets: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
     ) -> None:
         """Allow it more, in the form of `Engine.open`; kept with the worker, whichever process runs it.
@@ -156,7 +158,9 @@ class Worker(Accepting):
         `workers` are components, or `*`, whose workers it may see and steer as its own. `env` changes the environment;
         what the worker has read of it, and has on record, stays what it was.
         """
-        more = Grants.of(allow_http, dirs, workers, env)
+        secrets = tuple(secrets)
+        more = Grants.of(allow_http, dirs, workers, env, secrets)
+        self.engine.secrets.update(values_of(secrets))
         self.permissions.change(lambda granted: granted.plus(more))
 
     def revoke(
@@ -165,10 +169,11 @@ class Worker(Accepting):
         allow_http: Iterable[str] = (),
         dirs: Iterable[str] = (),
         workers: Iterable[str] = (),
+        secrets: Iterable[str] = (),
         env: Iterable[str] = (),
     ) -> None:
-        """Take back what it was granted; a directory by its place (`/invoices`), a variable by its name."""
-        self.permissions.change(lambda granted: granted.minus(allow_http, dirs, workers, env))
+        """Take back what it was granted; a directory by its place (`/invoices`), secrets and variables by name."""
+        self.permissions.change(lambda granted: granted.minus(allow_http, dirs, workers, env, secrets))
 
     # Reading
 
@@ -245,7 +250,9 @@ class Worker(Accepting):
             "GOLEM_COMPONENT_VERSION": str(component.version),
             WAKES: "1",
         }
-        return [*((name, value) for name, value in self.variables if name not in golem), *golem.items()]
+        secrets = {one.name: placeholder(one.name) for one in self.permissions.granted.secrets}
+        own = {**dict(self.variables), **secrets}
+        return [*((name, value) for name, value in own.items() if name not in golem), *golem.items()]
 
     @property
     def variables(self) -> list[tuple[str, str]]:

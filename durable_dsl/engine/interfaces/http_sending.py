@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.http_client import Exchange, Request
 from durable_dsl.engine.interfaces.poll import Pollable, wait_for
+from durable_dsl.engine.secret_values import filled, named_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ class Sending:
         """Send it now; ends the guest where that is not allowed."""
         host, request = self._host, self._request
         permit(host, request, self.summary["uri"])
-        self.exchange = Exchange(request, host.notify)
+        self.exchange = Exchange(filled(request, host.worker.permissions.secret), host.notify)
         host.outstanding.opened(self.exchange)
 
     def asked_for(self) -> None:
@@ -108,4 +109,7 @@ class Arrival(Pollable):
 
 def permit(host: Host, request: Request, uri: str) -> None:
     """Ends the guest where its worker may not send this."""
-    host.worker.permissions.require_http(request.method, uri, request.host, request.port)
+    permissions = host.worker.permissions
+    permissions.require_http(request.method, uri, request.host, request.port)
+    for name in named_in(request):
+        permissions.secret(name)

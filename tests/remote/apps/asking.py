@@ -26,7 +26,6 @@ def told() -> list[str]:
         echo.missing,
         lambda: echo.swapped("x"),
         lambda: echo.swapped(2**63),
-        lambda: remote.client(Echo, worker="w", component="nowhere").refuse(""),
         lambda: remote.client(Echo, worker="broken").fail("on purpose"),
     ):
         try:
