@@ -1,6 +1,8 @@
-"""What a promise is known by: the component and the worker that made it, and the oplog index at which it did.
+"""What a promise is known by: the component and the worker that made it, and a number of that worker's.
 
-As text it is `COMPONENT-UUID/WORKER/INDEX`, which can be printed, stored and sent: to whoever completes the promise,
+The number is the oplog index at which it was made; where earlier workers had that name, it is counted on from theirs.
+
+As text it is `COMPONENT-UUID/WORKER/NUMBER`, which can be printed, stored and sent: to whoever completes the promise,
 a worker, `durable-dsl worker complete-promise` or `Engine.complete_promise`.
 """
 

@@ -11,7 +11,8 @@
 
 While it waits, a worker needs no memory and no process, and it goes on after any crash. The promise is completed by
 its id: `Promise.from_id(id, Decision).complete(…)` in another worker, `durable-dsl worker complete-promise ID VALUE`,
-or `Engine.complete_promise(id, …)`. The first completion counts.
+or `Engine.complete_promise(id, …)`. The first completion counts. The embedded engine has the type on record and refuses
+a value of another one, whoever gives it; elsewhere the worker that waits finds out.
 
 Waiting for a promise and a clock at the same time is more than `await-promise` can do. Where the host has
 `poll-promise` (target golem-1.1), the promise is looked at in growing intervals, a tenth of the time waited so far and
@@ -21,12 +22,14 @@ sleep at once when the promise is completed.
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from durable_dsl import typed_json
 from durable_dsl.binding.boundary import restore_pending
 from durable_dsl.binding.state import call, open_atomic_region
+from durable_dsl.described import description_of
 from durable_dsl.errors import PromiseTimeout, PromiseValueError, RegionError
 from durable_dsl.policy import duration_ns
 from durable_dsl.promise_ids import PromiseId
@@ -75,7 +78,7 @@ class Promise(Generic[T]):
         """The promise with that id. Raises PromiseValueError if the text is none; whether it exists shows later."""
         found = PromiseId.parse(text)
         if found is None:
-            raise PromiseValueError(text, f"{text!r} is not the id of a promise: that is COMPONENT-UUID/WORKER/INDEX")
+            raise PromiseValueError(text, f"{text!r} is not the id of a promise: that is COMPONENT-UUID/WORKER/NUMBER")
         typed_json.check_type(kind)
         return Promise(found, kind)
 
@@ -157,7 +160,9 @@ def create_promise(kind: Any = bytes) -> Promise[Any]:
     typed_json.check_type(kind)
     if call.pending:
         restore_pending()
-    return Promise(binding.create(), kind)
+    # Bytes and their readers settle between them what they mean.
+    described = None if typed_json.resolved(kind) is bytes else json.dumps(description_of(kind)).encode()
+    return Promise(binding.create(described), kind)
 
 
 def _a(kind: Any) -> str:

@@ -18,7 +18,10 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-__all__ = ["Mismatch", "check_type", "from_bytes", "name_of", "to_bytes"]
+__all__ = [
+    "Mismatch", "check_type", "fields_of", "from_bytes", "is_dataclass", "is_enum", "is_required", "name_of",
+    "resolved", "to_bytes",
+]  # fmt: skip
 
 _PLAIN: Final[dict[Any, str]] = {
     bool: "true or false",
@@ -44,21 +47,20 @@ class Mismatch(ValueError):  # noqa: N818  (never leaves this package)
         return f"{self.path}: {self.reason}" if self.path else self.reason
 
 
-def check_type(kind: Any) -> None:
-    """Refuse a type that has no JSON form. Raises TypeError."""
-    kind = _resolved(kind)
+def check_type(kind: Any, *, inside: tuple[Any, ...] = ()) -> None:
+    """Refuse a type that has no JSON form. Raises TypeError. A dataclass may be `inside` of itself."""
+    kind = resolved(kind)
     origin = typing.get_origin(kind)
     if origin in _UNIONS or origin in (list, dict, tuple, Sequence, Mapping):
         arguments = typing.get_args(kind)
-        if origin in (dict, Mapping) and arguments and _resolved(arguments[0]) is not str:
+        if origin in (dict, Mapping) and arguments and resolved(arguments[0]) is not str:
             raise TypeError(f"{name_of(kind)}: the keys of a JSON object are texts, so a dict's have to be str")
         for argument in arguments:
             if argument is not Ellipsis:
-                check_type(argument)
-    elif _is_dataclass(kind):
-        for field_kind in _fields(kind).values():
-            if _resolved(field_kind) is not kind:
-                check_type(field_kind)
+                check_type(argument, inside=inside)
+    elif is_dataclass(kind):
+        for field_kind in fields_of(kind).values() if kind not in inside else ():
+            check_type(field_kind, inside=(*inside, kind))
     elif not _is_leaf(kind):
         raise TypeError(
             f"{name_of(kind)} has no JSON form: use bytes, str, int, float, bool, list, dict, tuple, a dataclass or "
@@ -68,7 +70,7 @@ def check_type(kind: Any) -> None:
 
 def to_bytes(value: object, kind: Any) -> bytes:
     """`value` as bytes. Raises Mismatch where it is not of the type `kind`."""
-    kind = _resolved(kind)
+    kind = resolved(kind)
     if kind is bytes:
         if not isinstance(value, (bytes, bytearray, memoryview)):
             raise Mismatch("", f"expected bytes, got {_shown(value)}")
@@ -81,7 +83,7 @@ def to_bytes(value: object, kind: Any) -> bytes:
 
 def from_bytes(data: bytes, kind: Any) -> Any:
     """The value that `data` is. Raises Mismatch where it is none of the type `kind`."""
-    kind = _resolved(kind)
+    kind = resolved(kind)
     if kind is bytes:
         return data
     try:
@@ -109,7 +111,7 @@ def name_of(kind: Any) -> str:
 
 
 def _dump(value: Any, kind: Any, path: str) -> Any:
-    kind = _resolved(kind)
+    kind = resolved(kind)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is float and isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else next(text for text, each in _SPECIAL.items() if each == value)
@@ -123,12 +125,12 @@ def _dump(value: Any, kind: Any, path: str) -> Any:
         return _first_fitting(_dump, value, arguments, kind, path)
     if origin is typing.Literal:
         return _one_of(value, arguments, path)
-    if _is_enum(kind):
+    if is_enum(kind):
         member = _expect(value, kind, path)
         return member.value if isinstance(member.value, (str, int, float, bool)) else member.name
-    if _is_dataclass(kind):
+    if is_dataclass(kind):
         _expect(value, kind, path)
-        return {name: _dump(getattr(value, name), each, _at(path, name)) for name, each in _fields(kind).items()}
+        return {name: _dump(getattr(value, name), each, _at(path, name)) for name, each in fields_of(kind).items()}
     if kind in (dict, Mapping) or origin in (dict, Mapping):
         item = arguments[1] if arguments else Any
         return {
@@ -139,7 +141,7 @@ def _dump(value: Any, kind: Any, path: str) -> Any:
 
 
 def _load(value: Any, kind: Any, path: str) -> Any:
-    kind = _resolved(kind)
+    kind = resolved(kind)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is float and isinstance(value, str) and value in _SPECIAL:
         return _SPECIAL[value]
@@ -159,9 +161,9 @@ def _load(value: Any, kind: Any, path: str) -> Any:
         return _first_fitting(_load, value, arguments, kind, path)
     if origin is typing.Literal:
         return _one_of(value, arguments, path)
-    if _is_enum(kind):
+    if is_enum(kind):
         return _member(value, kind, path)
-    if _is_dataclass(kind):
+    if is_dataclass(kind):
         return _object(value, kind, path)
     if kind in (dict, Mapping) or origin in (dict, Mapping):
         item = arguments[1] if arguments else Any
@@ -171,11 +173,11 @@ def _load(value: Any, kind: Any, path: str) -> Any:
 
 
 def _object(value: Any, kind: Any, path: str) -> Any:
-    given, known = _expect(value, Mapping, path, f"an object with the fields of {name_of(kind)}"), _fields(kind)
+    given, known = _expect(value, Mapping, path, f"an object with the fields of {name_of(kind)}"), fields_of(kind)
     if unknown := [name for name in given if name not in known]:
         raise Mismatch(path, f"{name_of(kind)} has no field {unknown[0]!r}; it has {', '.join(known) or 'none'}")
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    missing = [name for name in known if name not in given and _is_required(fields[name])]
+    missing = [name for name in known if name not in given and is_required(fields[name])]
     if missing:
         raise Mismatch(path, f"{name_of(kind)} needs the field {missing[0]!r}, got {_shown(value)}")
     return kind(**{name: _load(each, known[name], _at(path, name)) for name, each in given.items()})
@@ -238,7 +240,7 @@ def _expect(value: Any, kind: Any, path: str, wanted: str = "") -> Any:
     raise Mismatch(path, f"expected {words}, got {_shown(value)}")
 
 
-def _resolved(kind: Any) -> Any:
+def resolved(kind: Any) -> Any:
     """The type itself: without an annotation, a new name or an alias around it; None is its type."""
     while True:
         if kind is None:
@@ -253,31 +255,35 @@ def _resolved(kind: Any) -> Any:
             return kind
 
 
-def _fields(kind: Any) -> dict[str, Any]:
+def fields_of(kind: Any) -> dict[str, Any]:
+    """The fields that a dataclass is made with, with their types."""
     hints = typing.get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init}
 
 
-def _is_required(field: dataclasses.Field[Any]) -> bool:
+def is_required(field: dataclasses.Field[Any]) -> bool:
+    """Whether there is no default."""
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _is_dataclass(kind: Any) -> bool:
+def is_dataclass(kind: Any) -> bool:
+    """Whether it is a class of that kind, and not an instance."""
     return isinstance(kind, type) and dataclasses.is_dataclass(kind)
 
 
-def _is_enum(kind: Any) -> bool:
+def is_enum(kind: Any) -> bool:
+    """Whether it is a class of members."""
     return isinstance(kind, type) and issubclass(kind, enum.Enum)
 
 
 def _is_leaf(kind: Any) -> bool:
     known = (bytes, Any, object, list, dict, tuple, Sequence, Mapping)
-    return kind in _PLAIN or kind in known or _is_enum(kind) or typing.get_origin(kind) is typing.Literal
+    return kind in _PLAIN or kind in known or is_enum(kind) or typing.get_origin(kind) is typing.Literal
 
 
 def _is_text(kind: Any) -> bool:
     """Whether the JSON of a type is a text, or may be one."""
-    return _is_enum(kind) or typing.get_origin(kind) is typing.Literal
+    return is_enum(kind) or typing.get_origin(kind) is typing.Literal
 
 
 def _at(path: str, name: str) -> str:

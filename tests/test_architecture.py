@@ -15,7 +15,9 @@ PACKAGES = {"durable_dsl": ROOT / "durable_dsl", "durable_codegen": ROOT / "code
 
 #: What each part may import of ours, besides itself. The first matching prefix counts.
 MAY_IMPORT = {
+    "durable_dsl.asides": (),
     "durable_dsl.component_ids": (),
+    "durable_dsl.described": ("durable_dsl.typed_json",),
     "durable_dsl.errors": (),
     "durable_dsl.policy": ("durable_dsl.errors",),
     "durable_dsl.promise_ids": (),
@@ -23,6 +25,7 @@ MAY_IMPORT = {
     "durable_dsl.typed_json": (),
     "durable_dsl.yields": (),
     "durable_dsl.binding": (
+        "durable_dsl.asides",
         "durable_dsl.component_ids",
         "durable_dsl.errors",
         "durable_dsl.policy",
@@ -30,7 +33,9 @@ MAY_IMPORT = {
         "durable_dsl.results",
     ),
     "durable_dsl.engine": (
+        "durable_dsl.asides",
         "durable_dsl.component_ids",
+        "durable_dsl.described",
         "durable_dsl.errors",
         "durable_dsl.policy",
         "durable_dsl.promise_ids",
@@ -42,6 +47,7 @@ MAY_IMPORT = {
     "durable_dsl.__main__": ("durable_dsl.cli",),
     "durable_dsl": (
         "durable_dsl.binding",
+        "durable_dsl.described",
         "durable_dsl.errors",
         "durable_dsl.attempts",
         "durable_dsl.bearers",

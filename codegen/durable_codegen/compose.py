@@ -121,7 +121,7 @@ def compose(
     user = read_user_wit(wit)
     version = world.golem_api or target.version
     used = tuple(name for name in host_functions(version) if name in set(words))
-    waits = async_exports or "poll-promise" in used
+    waits = async_exports or "poll-promise" in used or "create-promise" in used
     extra = [f"{name}@{user.needed.wasi}" for name in (_EVENT_LOOP if waits else ())]
     present = {InterfaceId.parse(name).unversioned: name for name in world.imports}  # a user's version of it will do
     wanted = [name for feature in features for name in feature.imports(user.needed.wasi, target)]

@@ -271,7 +271,7 @@ def _setting(call: str, classes: str, at: int) -> list[str]:
 
 
 def _host(plan: Plan, composed: Composed, stubs: Stubs, header: Header) -> str:
-    """The host module: what is imported of golem:api/host, and what the event loop waits with."""
+    """The host module: what is imported of golem:api/host, what the event loop waits with, and what tells of types."""
     blocks: list[list[str]] = []
     names: list[str] = []
     if composed.host_module is not None:
@@ -282,10 +282,16 @@ def _host(plan: Plan, composed: Composed, stubs: Stubs, header: Header) -> str:
         if public:
             blocks.append(from_import(dotted, {name: name for name in public}))
             names += public
+    clock: list[str] = []
     if "poll-promise" in composed.words or any(each.calling != "plain" for _, each in plan.functions()):
-        for interface, name in (("wasi:clocks/monotonic-clock", "subscribe_duration"), ("wasi:io/poll", "poll")):
-            blocks.append(from_import(_imported(composed, interface), {name: name}))
-            names.append(name)
+        clock.append("subscribe_duration")
+        blocks.append(from_import(_imported(composed, "wasi:io/poll"), {"poll": "poll"}))
+        names.append("poll")
+    if "create-promise" in composed.words:
+        clock.append("subscribe_instant")
+    if clock:
+        blocks.append(from_import(_imported(composed, "wasi:clocks/monotonic-clock"), {name: name for name in clock}))
+        names += clock
     blocks.sort(key=lambda lines: lines[0].split()[1].lower())
     lines = [line for block in blocks for line in block]
     return template("host.py.jinja").render(header=header, target=plan.target, imports=lines, names=sorted(names))

@@ -30,7 +30,7 @@ _changed = threading.Condition()
 _values: dict[PromiseId, bytes | None] = {}
 
 
-def create() -> PromiseId:
+def create(_described: bytes | None) -> PromiseId:
     thread = threading.current_thread()
     worker = "python" if thread is threading.main_thread() else f"python-{thread.name}"
     promise = PromiseId(_COMPONENT, worker, native.next_index())

@@ -175,11 +175,13 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
         console.print_json(facts)
         return console.OK
     error, updates, pending = facts.pop("error"), facts.pop("updates"), facts.pop("pending")
-    unfinished, scheduled = facts.pop("unfinished"), facts.pop("scheduled")
+    unfinished, scheduled, waits_for = facts.pop("unfinished"), facts.pop("scheduled"), facts.pop("waits_for")
     wants, _ = facts.pop("wants"), facts.pop("grants")
     lines = [f"{label.replace('_', ' '):<12} {value}" for label, value in facts.items()]
     lines += [f"{'granted':<12} {option}" for option in worker.permissions.granted.options]
     lines += [] if wants is None else [f"{'wants':<12} {wants}"]
+    if waits_for is not None:
+        lines.append(f"{'waits for':<12} {_waits_for(waits_for)}")
     lines += [f"{'waiting':<12} {call['function']} ({call['idempotency_key']})" for call in pending]
     lines += [f"{'at ' + call['time'][:19]:<12} {call['function']} ({call['idempotency_key']})" for call in scheduled]
     for update in updates:
@@ -190,6 +192,16 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
         lines += [f"{'error':<12} {error['type']}: {error['message']}", *error["traceback"].splitlines()]
     console.out("\n".join(lines))
     return console.OK
+
+
+def _waits_for(facts: dict[str, Any]) -> str:
+    said = []
+    if facts["promise"]:
+        kind = f" of type {facts['type']}" if facts["type"] else ""
+        said.append(f"the promise {facts['promise']}{kind}")
+    if facts["until"]:
+        said.append(f"until {facts['until'][:19]}")
+    return ", ".join([*said, f"since {facts['since'][:19]}"])
 
 
 def _told(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
@@ -263,6 +275,9 @@ def _complete_promise(engine: Engine, arguments: argparse.Namespace) -> int:
         granting.told(engine.worker(named))
     before, waited = (0, False) if known is None else (known.oplog_index, known.status in {"suspended", "running"})
     done = engine.complete_promise(name, data) if index is None else engine.complete_promise(name, index, data)
+    if known is None:  # its maker is gone, but for what was forked from it
+        console.note(f"promise {name} {'completed' if done else 'was completed before'}")
+        return console.OK
     worker = engine.worker(named)
     said = f"promise {index if found is None else found.index} {'completed' if done else 'was completed before'}"
     if not (done and waited):

@@ -39,6 +39,7 @@ from durable_dsl.engine.worker import Worker
 
 if TYPE_CHECKING:
     import os
+    import sqlite3
     from types import TracebackType
 
     from durable_dsl.engine.output import Sink
@@ -312,17 +313,18 @@ class Engine:
 
         The promise is named by the text of its id, or by its worker and the oplog index at which that made it. Bytes
         and text are given as they are, everything else as JSON, which is what a promise of another type expects.
+        Raises UsageError for a value that is not of the promise's type; it stays pending.
         """
         *named, value = given
-        worker, index = promises.named(self.catalogue, named)
-        row = self.catalogue.worker(worker)
-        if row is None:
-            raise UsageError(f"there is no worker {worker!r} in {self.data}")
-        data = promises.data_of(value)
-        done = self.store.transaction(lambda connection: promises.complete(connection, row.id, worker, index, data))
-        if done:
-            self.wake(worker)
-        return done
+        promise, data = promises.named(self.catalogue, named), promises.data_of(value)
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            return promises.complete(connection, promise.rows(connection), data)
+
+        completed = self.store.transaction(work)
+        for worker in completed:
+            self.wake(self.store.name_of(worker))
+        return bool(completed)
 
     # What workers and those who steer them ask
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
 from durable_dsl.component_ids import component_id_of
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.entries import Create
     from durable_dsl.engine.oplog.store import Store
 
+#: The last entry that may be a promise.
+_PROMISED = "SELECT max(idx) FROM entry WHERE worker = ? AND kind = 'no-op'"
 _NEXT_VERSION = "SELECT coalesce(max(version) + 1, 0) FROM build WHERE component = ?"
 
 
@@ -141,16 +144,23 @@ class Catalogue:
         return row
 
     def insert_worker(self, connection: sqlite3.Connection, name: str, created: Create, now: int) -> int | None:
-        """The same in a transaction that is open; the worker's id, or None where the name is taken."""
+        """The same in a transaction that is open; the worker's id, or None where the name is taken.
+
+        What a worker is known by is no other's, be it an earlier one of that name (`identity.py`).
+        """
         worker = tables.insert(
             connection, "worker", conflict="IGNORE", name=name, component=created.component, time=now
         )
         if worker is not None:
+            retired = tables.one(connection, "retired", "WHERE name = ?", (name,))
+            earlier = None if retired is None else retired["indices"]
+            created = replace(created, earlier=earlier, incarnation=uuid.uuid4().hex)
             self._store.writes(worker, [(1, now, created)])(connection)
         return worker
 
     def delete_worker(self, worker: int) -> None:
         def work(connection: sqlite3.Connection) -> None:
+            _retire(connection, worker)
             for table in ("entry", "payload", "queue", "schedule", "promise", "control"):
                 connection.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))  # noqa: S608 - fixed names
             permissions.delete(connection, permissions.worker_owner(worker))
@@ -161,6 +171,17 @@ class Catalogue:
 
 def _worker(row: tables.Row) -> WorkerRow:
     return WorkerRow(row["id"], row["name"], row["component"])
+
+
+def _retire(connection: sqlite3.Connection, worker: int) -> None:
+    """What promises of this worker were known by must not be given to those of a later one of its name."""
+    (used,) = connection.execute(_PROMISED, (worker,)).fetchone()
+    row = tables.one(connection, "worker", "WHERE id = ?", (worker,))
+    if used is None or row is None:
+        return
+    earlier = tables.one(connection, "retired", "WHERE name = ?", (row["name"],))
+    indices = used + (0 if earlier is None else earlier["indices"])
+    tables.insert(connection, "retired", conflict="REPLACE", name=row["name"], indices=indices)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -214,7 +214,7 @@ class Driver:
                 if end.recorded:
                     self.status = "suspended"
                 else:
-                    self._record(Suspend(until), "suspended")
+                    self._record(Suspend(until, end.promise), "suspended")
                 self._rest(until, sooner)
             case Exit(status=status):
                 session.host.output.release()
@@ -287,9 +287,9 @@ class Driver:
         self._carry_out_signal()
 
     @contextmanager
-    def suspended(self, until: int | None) -> Iterator[None]:
+    def suspended(self, until: int | None, promise: str | None) -> Iterator[None]:
         """The worker is suspended while this is open, and goes on in its instance afterwards."""
-        self._record(Suspend(until), "suspended")
+        self._record(Suspend(until, promise), "suspended")
         yield
         self.status = "running"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from durable_dsl.asides import Listener
 from durable_dsl.engine.outstanding import Outstanding
 from durable_dsl.engine.suspension import LOOKS_AGAIN
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from durable_dsl.engine.clock import Clock
+    from durable_dsl.engine.identity import Identity
     from durable_dsl.engine.oplog.cursor import Cursor
     from durable_dsl.engine.oplog.log import Oplog
     from durable_dsl.engine.output import GuestOutput
@@ -36,9 +38,9 @@ class Host:
     """The host side of one instance."""
 
     __slots__ = (
-        "arguments", "begins", "changes", "clock", "condition", "cursor", "environment", "files", "idempotent",
-        "invocation_key", "invoked_at", "keeper", "key_counts", "level", "log", "looked_at", "output", "outstanding",
-        "policy", "recording", "regions", "replaying", "signal", "worker",
+        "arguments", "asides", "begins", "changes", "clock", "condition", "cursor", "environment", "files",
+        "idempotent", "identity", "invocation_key", "invoked_at", "keeper", "key_counts", "level", "log", "looked_at",
+        "output", "outstanding", "policy", "recording", "regions", "replaying", "signal", "worker",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +54,7 @@ class Host:
         files: Sandbox,
         environment: Callable[[], list[tuple[str, str]]],
         arguments: Sequence[str],
+        identity: Identity,
         condition: threading.Condition,
     ) -> None:
         self.worker = worker
@@ -63,6 +66,9 @@ class Host:
         #: What it is now.
         self.environment = environment
         self.arguments = arguments
+        self.identity = identity
+        #: What the guest says that no other host minds.
+        self.asides = Listener()
         #: Notified when something happens that a waiting guest may wait for.
         self.condition = condition
         self.level = SMART
@@ -75,7 +81,7 @@ class Host:
         #: How often `notify` was called: who looks at something and then waits sees whether it was meanwhile.
         self.changes = 0
         #: Whether promises that the guest has just looked at, and found pending, are completed by now.
-        self.looked_at: dict[tuple[str, int], Callable[[], bool]] = {}
+        self.looked_at: dict[str, Callable[[], bool]] = {}
         self.invocation_key = ""
         self.invoked_at = 0
         self.key_counts: dict[str, int] = {}
@@ -119,6 +125,12 @@ class Host:
         return self.cursor.position
 
     @property
+    def called(self) -> str:
+        """The worker's name; in the history of a forked one, that of the worker whose history it was."""
+        following = self.cursor.peek()
+        return self.worker.name if following is None else self.identity.name_at(following[0])
+
+    @property
     def retry_point(self) -> int:
         """What a failure now is a failure of: the outermost open region or batch, else the last progress."""
         begun = [*self.regions, *self.begins]
@@ -151,7 +163,7 @@ class Host:
         if keeper is None or not keeper.keeps or not keeper.places.take():
             raise wait
         try:
-            with keeper.suspended(wait.until):
+            with keeper.suspended(wait.until, wait.promise):
                 wait.recorded = True
                 end = time.monotonic() + keeper.keeps
                 while not wait.over(self.clock.now()):

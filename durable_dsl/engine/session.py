@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine import queue
 from durable_dsl.engine.bridge import GuestResource, Instance
 from durable_dsl.engine.host import PERSIST_NOTHING, Host
+from durable_dsl.engine.identity import Identity
 from durable_dsl.engine.indexed import IndexedExport
 from durable_dsl.engine.json_form import ArgumentFault, restore, to_json
 from durable_dsl.engine.oplog.cursor import Cursor
@@ -81,7 +82,7 @@ class Session:
         condition: threading.Condition,
         cursor: Cursor | None = None,
     ) -> None:
-        engine = worker.engine
+        engine, created = worker.engine, worker.created
         self.component = component
         self.limit = None if engine.timeout is None else TimeLimit(engine.timeout, self.interrupt)
         self._max_memory = engine.max_memory
@@ -101,7 +102,8 @@ class Session:
             output=GuestOutput(log, engine.output),
             files=self._files,
             environment=lambda: worker.environment(component),
-            arguments=worker.created.args,
+            arguments=created.args,
+            identity=Identity.of(worker.name, created),
             condition=condition,
         )
         self.host.cursor.on_live = self._went_live

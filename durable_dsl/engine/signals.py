@@ -28,12 +28,16 @@ class Exit(Signal):
 
 
 class Suspended(Signal):
-    """The guest waits for a time (nanoseconds since 1970), or for what `sooner` tells, or for what comes first."""
+    """The guest waits for a time (nanoseconds since 1970), or for what `sooner` tells, or for what comes first.
 
-    def __init__(self, until: int | None, sooner: Callable[[], bool] | None, *named: object) -> None:
-        super().__init__(until, *named)
+    `promise` is the id of one whose completion that is.
+    """
+
+    def __init__(self, until: int | None, sooner: Callable[[], bool] | None, promise: str | None = None) -> None:
+        super().__init__(until, promise)
         self.until = until
         self.sooner = sooner
+        self.promise = promise
         #: It is in the oplog that the worker is suspended.
         self.recorded = False
 
@@ -48,18 +52,15 @@ class Sleep(Suspended):
     `sooner` says whether what the guest also waits for has come before.
     """
 
-    def __init__(self, until: int, sooner: Callable[[], bool] | None = None) -> None:
-        super().__init__(until, sooner)
+    def __init__(self, until: int, sooner: Callable[[], bool] | None = None, promise: str | None = None) -> None:
+        super().__init__(until, sooner, promise)
 
 
 class AwaitPromise(Suspended):
-    """The guest awaits a promise that is not completed: that of `worker` (its id and name) at `index`."""
+    """The guest awaits a promise that is not completed, by its id."""
 
-    def __init__(self, worker: int, name: str, index: int, completed: Callable[[], bool]) -> None:
-        super().__init__(None, completed, worker, name, index)
-        self.worker = worker
-        self.name = name
-        self.index = index
+    def __init__(self, promise: str, completed: Callable[[], bool]) -> None:
+        super().__init__(None, completed, promise)
 
 
 class Rewind(Signal):

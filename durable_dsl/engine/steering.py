@@ -9,16 +9,17 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine import permissions, updating
+from durable_dsl.engine import permissions, promises, updating
 from durable_dsl.engine.errors import DamagedError, InvocationError, LeaseError, UsageError
+from durable_dsl.engine.identity import Identity
 from durable_dsl.engine.lease import Lease
-from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.oplog.entries import Create, Interrupted, PendingUpdate, Revert
 from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.signals import Interrupt, Restart
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
     from durable_dsl.engine.driver import Driver
     from durable_dsl.engine.oplog.summary import Update
@@ -59,29 +60,41 @@ def simulate_crash(worker: Worker) -> None:
 
 
 def revert(worker: Worker, index: int) -> None:
-    """Take back everything after entry `index`: for replay, for results, for the worker's status."""
+    """Take back everything after entry `index`: for replay, for results, for promises, for the worker's status."""
+
+    def taken_back(connection: sqlite3.Connection) -> None:
+        promises.take_back(connection, worker.id, index)
+
     try:
         with worker.turn() as driver:
             last = driver.log.last
             _check_reach(worker, index, last)
-            if index == last:
-                return
             driver.drop_session()
+            if index == last:  # but for a value that the worker has not seen
+                worker.engine.store.transaction(taken_back)
+                return
             driver.log.append(Revert(index + 1, last))
+            driver.log.at_next_commit(taken_back)
             driver.reload()
     except DamagedError as damage:
         if not 1 <= index < damage.index:  # it would be as damaged as it is
             raise
-        _revert_unread(worker, index)
+        _revert_unread(worker, index, taken_back)
 
 
-def _revert_unread(worker: Worker, index: int) -> None:
+def _revert_unread(worker: Worker, index: int, taken_back: Callable[[sqlite3.Connection], None]) -> None:
     """The same to a worker that cannot be opened, because an entry after `index` is damaged."""
     store = worker.engine.store
     with closing(Lease(worker.engine.leases, worker.id, worker.name)):
         last = store.last_index(worker.id)
         _check_reach(worker, index, last)
-        store.transaction(store.writes(worker.id, [(last + 1, worker.engine.clock.now(), Revert(index + 1, last))]))
+        reverted = store.writes(worker.id, [(last + 1, worker.engine.clock.now(), Revert(index + 1, last))])
+
+        def work(connection: sqlite3.Connection) -> None:
+            reverted(connection)
+            taken_back(connection)
+
+        store.transaction(work)
 
 
 def _check_reach(worker: Worker, index: int, last: int) -> None:
@@ -104,10 +117,11 @@ def revert_invocations(worker: Worker, count: int) -> None:
 
 
 def fork(worker: Worker, name: str, index: int) -> None:
-    """Make a new worker with the entries 1 to `index` of this one, its promises and nothing of its queue."""
+    """Make a new worker with the entries 1 to `index` of this one, its promises as they were, nothing of its queue."""
     engine = worker.engine
     created = worker.created
-    copy = Create(created.component, created.version, created.args, created.env, worker.name)
+    origins = Identity.of(worker.name, created).forked_at(index)
+    copy = Create(created.component, created.version, created.args, created.env, worker.name, origins=origins)
     last = engine.store.last_index(worker.id)
     if not 1 <= index <= last:
         raise UsageError(f"worker {worker.name!r} has entries 1 to {last}, it cannot be forked at {index}")
@@ -118,8 +132,7 @@ def fork(worker: Worker, name: str, index: int) -> None:
             raise UsageError(f"there is a worker {name!r} already", "give the new one another name")
         permissions.copy(connection, permissions.worker_owner(worker.id), permissions.worker_owner(target))
         engine.store.copy_entries(connection, worker.id, target, 2, index)
-        for promise in tables.select(connection, "promise", "WHERE worker = ? AND idx <= ?", (worker.id, index)):
-            tables.insert(connection, "promise", **{**promise, "worker": target})
+        promises.copy(connection, worker.id, target, index, last)
 
     engine.store.transaction(work)
 

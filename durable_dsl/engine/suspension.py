@@ -38,6 +38,6 @@ class Keeper(Protocol):
     #: How long an instance is kept, in seconds.
     keeps: float
 
-    def suspended(self, until: int | None) -> AbstractContextManager[None]:
+    def suspended(self, until: int | None, promise: str | None) -> AbstractContextManager[None]:
         """The worker is suspended while this is open, and that is on record."""
         ...

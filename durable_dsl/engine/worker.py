@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.component_ids import component_id_of
-from durable_dsl.engine import steering, unfinished
+from durable_dsl.engine import steering, suspended, unfinished
 from durable_dsl.engine.accepting import Accepting, told
 from durable_dsl.engine.driver import Driver
 from durable_dsl.engine.elsewhere import begun_or_joined
@@ -220,6 +220,8 @@ class Worker(Accepting):
         }
         if full:
             error = summary.error
+            waits = facts["status"] == "suspended"
+            facts["waits_for"] = suspended.waits_for(self.engine.store, self.id) if waits else None
             facts["pending"] = [
                 {"function": function, "idempotency_key": key} for function, _, key in self._queue.load()
             ]

@@ -24,7 +24,7 @@ __all__ = ["AnsweringClock", "Answers"]
 
 _PAUSE = 0.002
 _PROMISES = """
-    SELECT promise.worker, idx, state FROM promise JOIN worker ON worker.id = promise.worker
+    SELECT idx, state FROM promise JOIN worker ON worker.id = promise.worker
     WHERE worker.name = ? ORDER BY idx
 """
 
@@ -46,12 +46,13 @@ class Answers:
         with self._lock, closing(sqlite3.connect(self._file, timeout=60, isolation_level=None)) as connection:
             made = connection.execute(_PROMISES, (self._worker,)).fetchall()
             pending = [
-                (owner, index, answer)
-                for (owner, index, state), answer in zip(made, self._answers, strict=False)
+                (index, answer)
+                for (index, state), answer in zip(made, self._answers, strict=False)
                 if state == "pending"
             ]
-            for owner, index, answer in pending:
-                promises.complete(connection, owner, self._worker, index, answer)
+            for index, answer in pending:
+                promise = promises.Named(self._worker, index, by_id=False)
+                promises.complete(connection, promise.rows(connection), answer)
             self._given = min(len(made), len(self._answers))
         return bool(pending)
 

@@ -58,7 +58,7 @@ def test_a_file_of_schema_2_loses_nothing(old):
     assert "x" * 70_000 == list(store.records(2))[-1].entry.message
     had = {"component": 1, "build": 1, "worker": 2, "queue": 2, "schedule": 1, "promise": 2}
     assert had == {table: len(store.select(table)) for table in had}
-    assert b"\0\1\2" == promises.value_of(store, 2, "two", 2)
+    assert b"\0\1\2" == promises.value_of(store, 2, 2)
     store.close()
 
 

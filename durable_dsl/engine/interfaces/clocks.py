@@ -44,7 +44,7 @@ def monotonic_resolution(_host: Host) -> int:
 
 def _timer_from(host: Host, start: int, duration: int) -> Timer:
     looked_at, host.looked_at = host.looked_at, {}
-    return Timer(start + duration, tuple(looked_at.values()))
+    return Timer(start + duration, looked_at)
 
 
 @monotonic_clock.durable("subscribe-duration", READ_LOCAL, "monotonic_clock::now", finish=_timer_from, commit=True)
@@ -54,5 +54,6 @@ def subscribe_duration(host: Host, _duration: int) -> int:
 
 
 @monotonic_clock.plain("subscribe-instant")
-def subscribe_instant(_host: Host, when: int) -> Any:
+def subscribe_instant(host: Host, when: int) -> Any:
+    host.asides.hear(when)
     return Timer(when)

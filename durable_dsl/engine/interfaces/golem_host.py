@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 golem_host = Interface("golem:api/host")
 INTERFACES = (golem_host,)
 
-#: Namespace of idempotency keys that are derived from a key which is no UUID.
+#: Namespace of idempotency keys that an older worker derives from a key which is no UUID.
 _ROOT = uuid.UUID("6d3a1f0e-6f0c-4f7b-9d0e-4c1b0a7f5e21")
 
 
@@ -137,12 +137,15 @@ def set_idempotence_mode(host: Host, idempotent: bool) -> None:
     host.idempotent = idempotent
 
 
-def derived_key(base: str, name: str) -> str:
-    """The idempotency key that an invocation with the key `base` derives for `name`: a UUID of version 5.
+def derived_key(host: Host, name: str) -> str:
+    """The idempotency key that the invocation under way derives for `name`: a UUID of version 5.
+
+    Its own key and who the worker is are in it: another worker may have an invocation of the same key.
 
     Written out, since each of them is on the way of a commit, and `uuid.uuid5` takes three times as long.
     """
-    text = sha1(_namespace(base) + name.encode(), usedforsecurity=False).hexdigest()
+    space = _namespace(host.invocation_key, host.identity.incarnation)
+    text = sha1(space + name.encode(), usedforsecurity=False).hexdigest()
     variant = _VARIANTS[text[16]]
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
@@ -152,12 +155,14 @@ _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 @lru_cache(maxsize=256)
-def _namespace(base: str) -> bytes:
+def _namespace(key: str, incarnation: str | None) -> bytes:
     """The same for every key of an invocation."""
+    if incarnation is not None:
+        return uuid.uuid5(uuid.UUID(incarnation), key).bytes
     try:
-        return uuid.UUID(base).bytes
+        return uuid.UUID(key).bytes
     except ValueError:
-        return uuid.uuid5(_ROOT, base).bytes
+        return uuid.uuid5(_ROOT, key).bytes
 
 
 def _uuid_record(_host: Host, stored: str, _name: str) -> dict[str, int]:
@@ -166,7 +171,7 @@ def _uuid_record(_host: Host, stored: str, _name: str) -> dict[str, int]:
 
 
 _generate = durable(
-    lambda host, name: derived_key(host.invocation_key, name),
+    derived_key,
     "golem api::generate_idempotency_key",
     WRITE_REMOTE,
     request=nothing,
@@ -182,8 +187,7 @@ def generate_idempotency_key(host: Host) -> dict[str, int]:
 
 @golem_host.plain("get-self-uri")
 def get_self_uri(host: Host, function: str) -> dict[str, str]:
-    worker = host.worker
-    return {"value": f"urn:worker:{worker.component_id}/{worker.name}/{function}"}
+    return {"value": f"urn:worker:{host.worker.component_id}/{host.called}/{function}"}
 
 
 @golem_host.plain("worker-uri")

@@ -20,8 +20,12 @@ def uuid_record(text: str) -> dict[str, int]:
     return {"high-bits": number >> 64, "low-bits": number & _LOW}
 
 
+def uuid_of(record: dict[str, int]) -> uuid.UUID:
+    return uuid.UUID(int=record["high-bits"] << 64 | record["low-bits"])
+
+
 def uuid_text(record: dict[str, int]) -> str:
-    return str(uuid.UUID(int=record["high-bits"] << 64 | record["low-bits"]))
+    return str(uuid_of(record))
 
 
 def worker_record(component: str, name: str) -> dict[str, Any]:

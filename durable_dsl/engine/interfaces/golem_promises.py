@@ -9,20 +9,23 @@ by its repetition, so awaiting it there is refused.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import promises
 from durable_dsl.engine.durability import READ_REMOTE, WRITE_LOCAL
 from durable_dsl.engine.host import PERSIST_NOTHING, Host
 from durable_dsl.engine.interfaces.golem_host import get_oplog_index, golem_host
-from durable_dsl.engine.interfaces.golem_ids import known_worker, permit, worker_record
+from durable_dsl.engine.interfaces.golem_ids import permit, uuid_of, uuid_text, worker_record
 from durable_dsl.engine.signals import AwaitPromise, Failure, Fatal
 from durable_dsl.engine.suspension import LOOKS_AGAIN
+from durable_dsl.promise_ids import PromiseId
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+
+    from durable_dsl.engine.oplog.tables import Row
 
 INTERFACES = (golem_host,)
 
@@ -32,41 +35,47 @@ Id = dict[str, Any]
 @golem_host.plain("create-promise")
 def create_promise(host: Host) -> Id:
     index = get_oplog_index(host)
+    told = host.asides.take()
+    maker, number = host.identity.promise(index)
     if host.cursor.live:
-        host.log.at_next_commit(lambda connection: promises.make(connection, host.worker.id, index))
+        known_by, type_ = (maker, number), promises.type_told(told)
+        host.log.at_next_commit(lambda connection: promises.make(connection, host.worker.id, index, known_by, type_))
         host.log.commit()
-    return {"worker-id": worker_record(host.worker.component, host.worker.name), "oplog-idx": index}
+    return {"worker-id": worker_record(host.worker.component, maker), "oplog-idx": number}
 
 
-def _index(promise: Id, *_: object) -> int:
-    """What replay compares of a promise: a forked worker has another name."""
-    index: int = promise["oplog-idx"]
-    return index
-
-
-def _owner(host: Host, promise: Id) -> tuple[int, str]:
-    """Whose promise it is. Ids in the history of a forked worker name the one that it was forked from."""
-    store, worker = host.worker.engine.store, host.worker
-    if promise["worker-id"]["worker-name"] == worker.created.parent and promises.exists(
-        store, worker.id, promise["oplog-idx"]
-    ):
-        return worker.id, worker.name
-    row = known_worker(host, promise["worker-id"])
-    return row.id, row.name
+def _number(promise: Id, *_: object) -> int:
+    """What replay compares of a promise."""
+    number: int = promise["oplog-idx"]
+    return number
 
 
 @contextmanager
-def _missing_is_a_failure() -> Iterator[None]:
+def _as_failures() -> Iterator[None]:
     try:
         yield
     except promises.NoPromise as missing:
         raise Failure(str(missing), "NoPromise") from missing
+    except promises.WrongValue as wrong:
+        raise Fatal(str(wrong), "WrongValue") from wrong
 
 
-def _value(host: Host, owner: int, name: str, index: int) -> bytes | None:
-    """The value, or None."""
-    with _missing_is_a_failure():
-        return promises.value_of(host.worker.engine.store, owner, name, index)
+def _find(host: Host, promise: Id) -> tuple[int, int]:
+    """Worker and index of the promise that the guest means: a forked worker's own copy, where it has one."""
+    with _as_failures():
+        row = host.worker.engine.store.reading(lambda connection: _rows(host, connection, promise))[0]
+    return row["worker"], row["idx"]
+
+
+def _rows(host: Host, connection: sqlite3.Connection, promise: Id) -> list[Row]:
+    worker = promise["worker-id"]
+    component = uuid_text(worker["component-id"]["uuid"])
+    return promises.of_id(connection, component, worker["worker-name"], promise["oplog-idx"], host.worker.id)
+
+
+def _value(host: Host, worker: int, index: int) -> bytes | None:
+    with _as_failures():
+        return promises.value_of(host.worker.engine.store, worker, index)
 
 
 def _permit(host: Host, promise: Id, *_: object) -> None:
@@ -74,51 +83,58 @@ def _permit(host: Host, promise: Id, *_: object) -> None:
     permit(host, promise["worker-id"], "using a promise of")
 
 
-@golem_host.durable("await-promise", READ_REMOTE, "golem_await_promise", request=_index, permit=_permit)
+@golem_host.durable("await-promise", READ_REMOTE, "golem_await_promise", request=_number, permit=_permit)
 def await_promise(host: Host, promise: Id) -> bytes:
-    (owner, name), index = _owner(host, promise), promise["oplog-idx"]
-    if host.regions and owner == host.worker.id and index > host.regions[0]:
+    worker, index = _find(host, promise)
+    if host.regions and worker == host.worker.id and index > host.regions[0]:
         raise Fatal(
             f"promise {index} was made in the atomic region begun at {host.regions[0]}, which is open: a repetition of "
             "the region makes another one, and this is never completed; make it before the region",
             "AwaitInRegion",
         )
     while True:
-        value = _value(host, owner, name, index)
+        value = _value(host, worker, index)
         if value is not None:
             return value
         if not (host.regions or host.begins or host.level == PERSIST_NOTHING):
-            host.suspend(AwaitPromise(owner, name, index, lambda: _came(host, promise)))
+            host.suspend(AwaitPromise(_text(promise), lambda: _came(host, promise)))
             continue
         host.log.commit()
         host.wait(None, again=LOOKS_AGAIN)
 
 
+def _text(promise: Id) -> str:
+    worker = promise["worker-id"]
+    return str(PromiseId(uuid_of(worker["component-id"]["uuid"]), worker["worker-name"], promise["oplog-idx"]))
+
+
 def _note_look(host: Host, value: bytes | None, promise: Id) -> bytes | None:
     """A guest that finds a promise pending sleeps and looks again: the completion will end that sleep."""
     if value is None:
-        named = promise["worker-id"]["worker-name"], promise["oplog-idx"]
-        host.looked_at[named] = lambda: _came(host, promise)
+        host.looked_at[_text(promise)] = lambda: _came(host, promise)
     return value
 
 
 def _came(host: Host, promise: Id) -> bool:
     try:
-        return _value(host, *_owner(host, promise), promise["oplog-idx"]) is not None
+        return _value(host, *_find(host, promise)) is not None
     except Failure:  # the promise is gone: the guest's next look says so
         return True
 
 
 @golem_host.durable(
-    "poll-promise", READ_REMOTE, "golem_poll_promise", request=_index, finish=_note_look, permit=_permit
+    "poll-promise", READ_REMOTE, "golem_poll_promise", request=_number, finish=_note_look, permit=_permit
 )
 def poll_promise(host: Host, promise: Id) -> bytes | None:
-    return _value(host, *_owner(host, promise), promise["oplog-idx"])
+    return _value(host, *_find(host, promise))
 
 
 def _wake(host: Host, completed: bool, promise: Id, _data: bytes) -> bool:
     if completed and host.cursor.live:
-        host.worker.engine.wake(promise["worker-id"]["worker-name"])
+        engine = host.worker.engine
+        with suppress(promises.NoPromise):  # deleted meanwhile
+            for row in engine.store.reading(lambda connection: _rows(host, connection, promise)):
+                engine.wake(engine.store.name_of(row["worker"]))
     return completed
 
 
@@ -132,13 +148,13 @@ def _wake(host: Host, completed: bool, promise: Id, _data: bytes) -> bool:
     permit=_permit,
 )
 def complete_promise(host: Host, connection: sqlite3.Connection, promise: Id, data: bytes) -> bool:
-    with _missing_is_a_failure():
-        return promises.complete(connection, *_owner(host, promise), promise["oplog-idx"], data)
+    with _as_failures():
+        return bool(promises.complete(connection, _rows(host, connection, promise), data))
 
 
 @golem_host.durable(
-    "delete-promise", WRITE_LOCAL, "golem_delete_promise", request=_index, transaction=True, permit=_permit
+    "delete-promise", WRITE_LOCAL, "golem_delete_promise", request=_number, transaction=True, permit=_permit
 )
 def delete_promise(host: Host, connection: sqlite3.Connection, promise: Id) -> None:
-    with _missing_is_a_failure():
-        promises.delete(connection, *_owner(host, promise), promise["oplog-idx"])
+    with _as_failures():
+        promises.delete(connection, _rows(host, connection, promise)[0])

@@ -21,7 +21,7 @@ from durable_dsl.engine.signals import Failure, Sleep
 from durable_dsl.engine.suspension import LOOKS_AGAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
 SUSPEND_THRESHOLD = 10_000_000_000
 #: A thousand times what a commit costs; what is left of a sleep of a second is a little less than one.
@@ -48,11 +48,11 @@ class Pollable:
 
 
 class Timer(Pollable):
-    """Ready from a time on; a pause between two looks at promises also when one of them is completed."""
+    """Ready from a time on; a pause between two looks at promises, by their ids, also when one of them is completed."""
 
-    def __init__(self, deadline: int, looked_at: Sequence[Callable[[], bool]] = ()) -> None:
+    def __init__(self, deadline: int, looked_at: Mapping[str, Callable[[], bool]] | None = None) -> None:
         self.deadline = min(deadline, LAST)
-        self.looked_at = looked_at
+        self.looked_at = looked_at or {}
 
     def ready(self, host: Host) -> bool:
         due = self.deadline is not None and host.clock.now() >= self.deadline
@@ -60,7 +60,7 @@ class Timer(Pollable):
 
     def sooner(self) -> bool:
         """Whether it has become ready before its time."""
-        return any(came() for came in self.looked_at)
+        return any(came() for came in self.looked_at.values())
 
 
 def wait_for(host: Host, pollables: list[Pollable]) -> list[int]:
@@ -86,7 +86,8 @@ def _sleeps(host: Host, until: int, looking: list[Timer]) -> bool:
     left = until - host.clock.now()
     stays = host.regions or host.begins or host.level == PERSIST_NOTHING
     if left >= SUSPEND_THRESHOLD and not stays:
-        host.suspend(Sleep(until, (lambda: any(timer.sooner() for timer in looking)) if looking else None))
+        promise = next(iter(looking[0].looked_at)) if looking else None
+        host.suspend(Sleep(until, (lambda: any(timer.sooner() for timer in looking)) if looking else None, promise))
         return True
     if left >= COMMIT_THRESHOLD:
         host.log.commit()

@@ -106,7 +106,7 @@ def extract_type(_host: Host, both: dict[str, Any]) -> dict[str, Any]:
 
 
 def _new_key(host: Host, name: str) -> str:
-    return derived_key(host.invocation_key, name)
+    return derived_key(host, name)
 
 
 _key = durable(_new_key, f"{_NAME}::invoke-and-await idempotency key", READ_LOCAL, request=lambda _name: None)

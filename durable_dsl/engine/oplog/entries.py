@@ -54,7 +54,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Create(Entry):
-    """Always entry 1. `parent` names the worker that this one was forked from, or that created it by a call."""
+    """Always entry 1. `parent` names the worker that this one was forked from, or that created it by a call.
+
+    What else tells who it is: `identity.py`.
+    """
 
     kind: ClassVar[str] = "create"
     component: str
@@ -62,6 +65,9 @@ class Create(Entry):
     args: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     parent: str | None = None
+    earlier: int | None = None
+    incarnation: str | None = None
+    origins: tuple[tuple[int, str, int], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +177,12 @@ class ChangeRetryPolicy(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Suspend(Entry):
-    """The instance was released: until a time (nanoseconds since 1970), or until something completes."""
+    """The instance was released: until a time (nanoseconds since 1970), or until the promise of that id completes."""
 
     kind: ClassVar[str] = "suspend"
     hint: ClassVar[bool] = True
     until: int | None = None
+    promise: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@
     payload     long texts, keyed by their SHA-256
     queue       accepted invocations that have not begun, in order of `id`
     schedule    invocations that are put into the queue at `time`; a row stays until its invocation has begun
-    promise     promises; `data` is JSON once the state is `completed`
+    promise     promises, known by `maker` and `number`; `data` is JSON once the state is `completed`; `type` describes
+                what it takes; `done` and `gone` are the indices that were the last when it was completed and deleted
+    retired     names of deleted workers, and how many indices were used under them: ids are never used again
     grants      what a worker ("worker ID") and all workers of a component ("component NAME") may do, as JSON; `wants`
                 is what the worker has stopped for the want of
     control     what another process asks of the one that runs a worker
@@ -91,6 +93,14 @@ _MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE schedule ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE promise ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE grants (owner TEXT PRIMARY KEY, grants TEXT NOT NULL, wants TEXT, crc INTEGER NOT NULL) WITHOUT ROWID;
+    ALTER TABLE promise ADD COLUMN maker TEXT;
+    ALTER TABLE promise ADD COLUMN number INTEGER;
+    ALTER TABLE promise ADD COLUMN type TEXT;
+    ALTER TABLE promise ADD COLUMN done INTEGER;
+    ALTER TABLE promise ADD COLUMN gone INTEGER;
+    UPDATE promise SET number = idx, maker = (SELECT name FROM worker WHERE worker.id = promise.worker);
+    CREATE INDEX promise_id ON promise (maker, number);
+    CREATE TABLE retired (name TEXT PRIMARY KEY, indices INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
     """,
 )
 

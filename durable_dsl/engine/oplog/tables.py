@@ -25,7 +25,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "worker": ("id", "name", "component", "time"),
     "queue": ("id", "worker", "function", "request", "key"),
     "schedule": ("id", "worker", "function", "request", "key", "time"),
-    "promise": ("worker", "idx", "state", "data"),
+    "promise": ("worker", "idx", "state", "data", "maker", "number", "type", "done", "gone"),
+    "retired": ("name", "indices"),
     "grants": ("owner", "grants", "wants"),
 }
 _KEYS = {"build": 2, "promise": 2}  # how many columns make the key, where not one

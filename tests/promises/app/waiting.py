@@ -117,6 +117,11 @@ def approve(promise: str, approved: bool) -> bool:
     return Promise.from_id(promise, Decision).complete(Decision(approved, "a worker"))
 
 
+def give(promise: str, number: int) -> bool:
+    """What may be no value of the promise's type."""
+    return Promise.from_id(promise, int).complete(number)
+
+
 async def both() -> str:
     """Two promises, one of which a task of the same worker completes."""
     first, second = create_promise(str), create_promise(int)
