@@ -42,9 +42,14 @@ class Outstanding:
         self._deferred: list[Deferred] = []
         self._open: set[Open] = set()
         self._asked: list[Asked] = []
+        self._live = False
 
     def defer(self, effect: Deferred) -> None:
-        self._deferred.append(effect)
+        """Start it on going live; at once where that was just now, with the last entry that belongs to the effect."""
+        if self._live:
+            effect.start()
+        else:
+            self._deferred.append(effect)
 
     def withdraw(self, effect: Deferred) -> None:
         """It is started by other means, or no longer wanted."""
@@ -52,6 +57,7 @@ class Outstanding:
             self._deferred.remove(effect)
 
     def start_deferred(self) -> None:
+        self._live = True
         deferred, self._deferred = self._deferred, []
         for effect in deferred:
             effect.start()

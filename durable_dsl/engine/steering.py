@@ -118,23 +118,24 @@ def revert_invocations(worker: Worker, count: int) -> None:
 
 def fork(worker: Worker, name: str, index: int) -> None:
     """Make a new worker with the entries 1 to `index` of this one, its promises as they were, nothing of its queue."""
+    worker.engine.store.transaction(lambda connection: insert_fork(connection, worker, name, index))
+
+
+def insert_fork(connection: sqlite3.Connection, worker: Worker, name: str, index: int) -> None:
+    """The same in a transaction that is open."""
     engine = worker.engine
+    (last,) = connection.execute("SELECT max(idx) FROM entry WHERE worker = ?", (worker.id,)).fetchone()
+    if not 1 <= index <= last:
+        raise UsageError(f"worker {worker.name!r} has entries 1 to {last}, it cannot be forked at {index}")
     created = worker.created
     origins = Identity.of(worker.name, created).forked_at(index)
     copy = Create(created.component, created.version, created.args, created.env, worker.name, origins=origins)
-    last = engine.store.last_index(worker.id)
-    if not 1 <= index <= last:
-        raise UsageError(f"worker {worker.name!r} has entries 1 to {last}, it cannot be forked at {index}")
-
-    def work(connection: sqlite3.Connection) -> None:
-        target = engine.catalogue.insert_worker(connection, name, copy, engine.clock.now())
-        if target is None:
-            raise UsageError(f"there is a worker {name!r} already", "give the new one another name")
-        permissions.copy(connection, permissions.worker_owner(worker.id), permissions.worker_owner(target))
-        engine.store.copy_entries(connection, worker.id, target, 2, index)
-        promises.copy(connection, worker.id, target, index, last)
-
-    engine.store.transaction(work)
+    target = engine.catalogue.insert_worker(connection, name, copy, engine.clock.now())
+    if target is None:
+        raise UsageError(f"there is a worker {name!r} already", "give the new one another name")
+    permissions.copy(connection, permissions.worker_owner(worker.id), permissions.worker_owner(target))
+    engine.store.copy_entries(connection, worker.id, target, 2, index)
+    promises.copy(connection, worker.id, target, index, last)
 
 
 def request_update(worker: Worker, version: int, mode: str) -> None:

@@ -163,7 +163,7 @@ def test_fresh_workers_do_not_take_old_answers(tmp_path):
     assert "an earlier worker of that name made it" in old.stderr
 
 
-@pytest.mark.guarantee("KEY-1")
+@pytest.mark.guarantee("KEY-2")
 def test_keys_are_of_one_worker(engine):
     """Two workers whose callers use the same key, and the next worker of that name, each make their own call."""
     loaded = engine.load(guest("script"))

@@ -237,6 +237,25 @@ def test_a_call_whose_result_nobody_waits_for_is_not_lost(tmp_path):
         assert [] == other.describe(full=True)["pending"]
 
 
+@pytest.mark.guarantee("REMOTE-3")
+@pytest.mark.parametrize("call", ["async_invoke_and_await", "invoke"])
+def test_a_call_that_had_not_begun_is_made_by_the_recovery(tmp_path, call):
+    """The record ends with the key of the call, or with its place in the queue: nobody asks for its outcome later."""
+    data, left = tmp_path / "data", tmp_path / "left"
+    with opened(data, clock=SystemClock()) as engine:
+        loaded = engine.load(guest("script"))
+        caller, other = engine.worker("w", loaded), engine.worker("other", loaded)
+        source = f"COMPONENT, CALLED = {loaded.id!r}, {CALLED!r}\n{CALLER}\nother.{call}('run', [text])\nresult = 1"
+        with other.turn():  # it does not begin before the copy is made
+            steps = {"w commit": lambda: leave(data, left)}
+            engine.store.probe = Steps(engine, **steps)
+            assert "1" == caller.invoke("run", source, idempotency_key="first")
+    with opened(left, clock=SystemClock()) as engine:
+        assert "1" == worker(engine).invoke("run", source, idempotency_key="first")
+        engine.settle()
+        assert 1 == sum(record.kind == "exported-function-completed" for record in worker(engine, "other").oplog())
+
+
 def until(holds):
     """Wait for what is certain to come."""
     while not holds():

@@ -27,6 +27,7 @@ from durable_dsl.engine.interfaces.golem_ids import (
 from durable_dsl.engine.signals import Failure
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
     from durable_dsl.engine.host import Host
@@ -135,20 +136,24 @@ def update_worker(host: Host, worker: Record, version: int, mode: str) -> None:
     _carried_out(steering.request_update, host.worker.engine.reach(row.name), version, mode)
 
 
+def _run_fork(host: Host, _stored: None, _source: Record, target: Record, _index: int) -> None:
+    row = find_worker(host, target)
+    if host.cursor.live and row is not None:
+        host.worker.engine.reach(row.name).resume_in_background()
+
+
 @golem_host.durable(
     "fork-worker",
     WRITE_REMOTE,
     "golem::api::fork-worker",
     request=lambda source, target, index: [source["worker-name"], target["worker-name"], index],
+    finish=_run_fork,
+    transaction=True,
     permit=_permit,
 )
-def fork_worker(host: Host, source: Record, target: Record, index: int) -> None:
-    row = known_worker(host, source)
-    if row.id == host.worker.id:
-        host.log.commit()
-    engine = host.worker.engine
-    _carried_out(steering.fork, engine.reach(row.name), target["worker-name"], index)
-    engine.reach(target["worker-name"]).resume_in_background()
+def fork_worker(host: Host, connection: sqlite3.Connection, source: Record, target: Record, index: int) -> None:
+    one = host.worker.engine.reach(known_worker(host, source).name)
+    _carried_out(steering.insert_fork, connection, one, target["worker-name"], index)
 
 
 @golem_host.durable(
