@@ -12,6 +12,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+from durable_dsl.printable import on_one_line, printable, printable_in_color, printable_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -87,17 +89,18 @@ def note(text: str) -> None:
 
 
 def _print(text: str, stream: TextIO) -> None:
-    """In the encoding of the stream; characters that it lacks as Python escapes them."""
+    """In the encoding of the stream; what it lacks, and what does more than print, as Python escapes it."""
     encoding = stream.encoding or "utf-8"
+    text = printable_in_color(text) if color_enabled(stream) else printable(text)
     print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 def error(message: str, hint: str = "") -> None:
     """Print an error on stderr, its hint indented below."""
     label = f"{_BOLD_RED}error:{_RESET}" if color_enabled(sys.stderr) else "error:"
-    note(f"{label} {message}")
+    note(f"{label} {printable(message)}")
     for line in hint.splitlines():
-        note(f"  {line}")
+        note(f"  {printable(line)}")
 
 
 def print_json(value: object) -> None:
@@ -108,12 +111,12 @@ def print_json(value: object) -> None:
 def json_text(value: object, indent: int | None = None) -> str:
     """`value` as JSON that stdout can take whatever its encoding is."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    return json.dumps(value, ensure_ascii=not unicode, indent=indent)
+    return printable_json(json.dumps(value, ensure_ascii=not unicode, indent=indent))
 
 
 def table(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:
     """Rows as aligned columns under their headers, two spaces between columns, no trailing blanks."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[on_one_line(str(cell)) for cell in row] for row in rows]
     widths = [max(len(line[i]) for line in [list(headers), *cells]) for i in range(len(headers))]
 
     def text(line: Sequence[str]) -> str:

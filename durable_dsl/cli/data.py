@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli import progress
 from durable_dsl.cli.console import FAULT, GUEST_FAILED, CommandError, is_terminal, note
+from durable_dsl.printable import PrintableStream
 
 if TYPE_CHECKING:
     import argparse
@@ -79,8 +80,13 @@ def guest_options(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+_output = PrintableStream()
+
+
 def show_output(_level: str, data: bytes) -> None:
-    """Guest output, unchanged and at once; stdout is for results alone."""
+    """Guest output, at once; stdout is for results alone. On a terminal it prints and does nothing else."""
+    if sys.stderr.isatty():
+        data = _output.piece(data).encode(sys.stderr.encoding or "utf-8", "backslashreplace")
     sys.stderr.buffer.write(data)
     sys.stderr.buffer.flush()
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.cli import console
 from durable_dsl.cli.completion import completed, kinds
 from durable_dsl.cli.data import index, known_worker
+from durable_dsl.printable import on_one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -167,7 +168,7 @@ class _Page:
             yield self._line(cells, color)
 
     def _line(self, cells: tuple[str, str, str, str], color: str) -> str:
-        index, clock, kind, said = cells
+        index, clock, kind, said = map(on_one_line, cells)
         text = f"{index:>{self._indices}}  {clock:<{self._times}}  {kind:<{self._kinds}}  {said}".rstrip()
         text = text if len(text) <= self._width else f"{text[: self._width - 1]}…"
         return f"{color}{text}{_PLAIN}" if self._color and color else text

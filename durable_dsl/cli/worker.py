@@ -19,6 +19,7 @@ from durable_dsl.cli.data import (
     opened,
     wants_a_grant,
 )
+from durable_dsl.printable import on_one_line
 from durable_dsl.promise_ids import PromiseId
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
     error, updates, pending = facts.pop("error"), facts.pop("updates"), facts.pop("pending")
     unfinished, scheduled, waits_for = facts.pop("unfinished"), facts.pop("scheduled"), facts.pop("waits_for")
     wants, _ = facts.pop("wants"), facts.pop("grants")
-    lines = [f"{label.replace('_', ' '):<12} {value}" for label, value in facts.items()]
+    lines = [f"{label.replace('_', ' '):<12} {on_one_line(str(value))}" for label, value in facts.items()]
     lines += [f"{'granted':<12} {option}" for option in worker.permissions.granted.options]
     lines += [] if wants is None else [f"{'wants':<12} {wants}"]
     if waits_for is not None:
@@ -187,9 +188,11 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
     for update in updates:
         details = f" ({update['details']})" if update["details"] else ""
         lines.append(f"{'update':<12} to version {update['version']}, {update['mode']}: {update['status']}{details}")
-    lines += [f"{'not undone':<12} {step}" for step in unfinished]
+    lines += [f"{'not undone':<12} {on_one_line(step)}" for step in unfinished]
     if error is not None:
-        lines += [f"{'error':<12} {error['type']}: {error['message']}", *error["traceback"].splitlines()]
+        message = f"{error['type']}: {error['message']}".splitlines()
+        lines += [f"{'error':<12} {message[0]}", *(f"{'':<12} {line}" for line in message[1:])]
+        lines += [f"  {line}" for line in error["traceback"].splitlines()]
     console.out("\n".join(lines))
     return console.OK
 

@@ -36,6 +36,7 @@ from durable_dsl.engine.scheduled import Schedule
 from durable_dsl.engine.suspension import Places
 from durable_dsl.engine.watcher import Watcher
 from durable_dsl.engine.worker import Worker
+from durable_dsl.printable import printable
 
 if TYPE_CHECKING:
     import os
@@ -220,7 +221,7 @@ class Engine:
         if row is None:
             if component is None:
                 raise UsageError(f"there is no worker {name!r} in {self.data}", "give a component to make it")
-            name = name or f"{component.name}-{uuid.uuid4().hex[:8]}"
+            name = name if name is not None else f"{component.name}-{uuid.uuid4().hex[:8]}"
             created = Create(component.name, component.version, env=tuple(self.env.items()))
             row = self.catalogue.create_worker(name, created, self.clock.now(), self.grants)
         if component is not None and row.component != component.name:
@@ -363,7 +364,7 @@ class Engine:
 
     def tell(self, text: str) -> None:
         """Say something to whoever runs the engine, where guest output goes."""
-        self.output("stderr", f"{text}\n".encode())
+        self.output("stderr", f"{printable(text)}\n".encode("utf-8", "backslashreplace"))
 
     def tell_once(self, text: str) -> None:
         """Say something to whoever runs the engine, where guest output goes; not again for the same text."""

@@ -18,6 +18,7 @@ from durable_dsl.engine.errors import DamagedError, StoreError, UsageError
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.oplog.tables import shown_name
 from durable_dsl.engine.whole_files import write_whole
+from durable_dsl.engine.worker_names import check_name, is_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -110,6 +111,8 @@ class Catalogue:
     # Workers
 
     def worker(self, name: str) -> WorkerRow | None:
+        if not is_text(name):
+            return None
         row = self._store.select_one("worker", "WHERE name = ?", (name,))
         return None if row is None else _worker(row)
 
@@ -148,6 +151,7 @@ class Catalogue:
 
         What a worker is known by is no other's, be it an earlier one of that name (`identity.py`).
         """
+        check_name(name)
         worker = tables.insert(
             connection, "worker", conflict="IGNORE", name=name, component=created.component, time=now
         )
