@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from durable_dsl.engine import permissions, promises, watcher
 from durable_dsl.engine.cache import remember_hash, remembered_hash, user_cache
-from durable_dsl.engine.calls import Waiting
 from durable_dsl.engine.catalogue import Catalogue, WorkerRow
 from durable_dsl.engine.clock import Clock, SystemClock
 from durable_dsl.engine.component import Component, load
+from durable_dsl.engine.cycles import Waiting
 from durable_dsl.engine.errors import StoreError, UsageError
 from durable_dsl.engine.grants import Grants, values_of
 from durable_dsl.engine.lease import Lease
@@ -98,7 +98,7 @@ class Engine:
         self.store = Store(data)
         self.catalogue = Catalogue(self.store, data)
         #: Which worker waits for a call of which.
-        self.waiting = Waiting()
+        self.waiting = Waiting(self.store)
         self.schedule = Schedule(self)
 
     @classmethod

@@ -35,6 +35,14 @@ _TRIES_AGAIN = 50_000_000
 _ASKS_AGAIN = 250_000_000
 
 
+class Denied(UsageError):  # noqa: N818 - told to the guest
+    """The call would never end: its callee waits for the caller."""
+
+    def __init__(self, caller: str, callee: str) -> None:
+        super().__init__(f"worker {callee!r} waits for {caller!r}: neither would go on")
+        self.args = (caller, callee)
+
+
 class NoCallee(UsageError):  # noqa: N818 - a state of things, told to the guest
     """The worker belongs to another component."""
 
@@ -114,6 +122,9 @@ class Call:
             self._known = results.find(self._callee.engine.store, self._callee.id, self._key)
             if self._known is None:
                 self._start()
+            caller = self._host.worker
+            if self.elsewhere and caller.engine.waiting.never_ends(caller.id):
+                self._refused = Denied(caller.name, self._callee.name)
         return self._job.done if self._job is not None else not self.elsewhere
 
     def outcome(self) -> Any:
@@ -162,29 +173,6 @@ class Call:
             self._refused = refused
             return
         self._job.when_done(self._host.notify)
-
-
-class Waiting:
-    """Which worker waits for which, in one process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._for: dict[int, int] = {}
-
-    def enter(self, caller: int, callee: int) -> bool:
-        """`caller` is going to wait for `callee`; False if that would never end."""
-        with self._lock:
-            at: int | None = callee
-            while at is not None:
-                if at == caller:
-                    return False
-                at = self._for.get(at)
-            self._for[caller] = callee
-            return True
-
-    def leave(self, caller: int) -> None:
-        with self._lock:
-            self._for.pop(caller, None)
 
 
 def run_queue(worker: Worker) -> None:

@@ -11,7 +11,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.batches import PENDING, Batch
-from durable_dsl.engine.calls import Address, run_queue
+from durable_dsl.engine.calls import Address, Denied, run_queue
 from durable_dsl.engine.durability import READ_LOCAL, WRITE_REMOTE, begin_write, durable
 from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.interfaces.cli import get_arguments, get_environment
@@ -128,7 +128,7 @@ def _call_and_wait(host: Host, asked: Asked) -> Outcome:
         return prepared
     caller, waiting = host.worker, host.worker.engine.waiting
     if not waiting.enter(caller.id, prepared.callee.id):
-        return {"err": {"denied": f"worker {prepared.callee.name!r} waits for {caller.name!r}: neither would go on"}}
+        return {"err": {"denied": str(Denied(caller.name, prepared.callee.name))}}
     try:
         call = prepared.start(host)
         wait_for(host, [Answered(call)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.bridge import UnknownExport
-from durable_dsl.engine.calls import Address, Call, NoCallee, run_queue
+from durable_dsl.engine.calls import Address, Call, Denied, NoCallee, run_queue
 from durable_dsl.engine.errors import InvocationError, UsageError
 from durable_dsl.engine.function_names import spellings
 from durable_dsl.engine.interfaces.poll import Pollable
@@ -66,6 +66,8 @@ class Prepared:
             value = call.outcome()
         except InvocationError as error:
             return {"err": {"remote-internal-error": str(error)}}
+        except Denied as error:
+            return {"err": {"denied": str(error)}}
         except UsageError as error:
             return {"err": {"protocol-error": str(error)}}
         kind = self.export.type.result

@@ -16,6 +16,7 @@
     grants      what a worker ("worker ID") and all workers of a component ("component NAME") may do, as JSON; `wants`
                 is what the worker has stopped for the want of
     control     what another process asks of the one that runs a worker
+    waits       which worker waits for which that another process holds; what is older than some seconds means nothing
     bucket      key-value stores: one row per key, shared by all workers of the directory
     container, object    blob stores
 
@@ -100,6 +101,7 @@ _MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE promise ADD COLUMN gone INTEGER;
     UPDATE promise SET number = idx, maker = (SELECT name FROM worker WHERE worker.id = promise.worker);
     CREATE INDEX promise_id ON promise (maker, number);
+    CREATE TABLE waits (caller INTEGER PRIMARY KEY, callee INTEGER NOT NULL, process TEXT NOT NULL, time REAL NOT NULL);
     CREATE TABLE retired (name TEXT PRIMARY KEY, indices INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
     """,
 )
