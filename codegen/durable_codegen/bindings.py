@@ -13,6 +13,7 @@ from durable_codegen.aliases import write_alias_packages, write_preload, write_s
 from durable_codegen.faults import BuildFailed, Fault
 from durable_codegen.outputs import check_bindings
 from durable_codegen.toolchain import run_componentize_py
+from durable_codegen.usednames import write_used
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,7 @@ def generate_bindings(composed: Composed, into: Path, *, aliases: Sequence[str] 
     done = run_componentize_py([*composed.arguments, "bindings", into])
     if done.failed:
         raise BuildFailed([Fault("DSL110", "componentize-py could not write the bindings", detail=done.stderr.strip())])
+    write_used(composed.used, into)
     write_stub_aliases(composed, aliases, into)
     write_alias_packages(composed, aliases, into)
     return into

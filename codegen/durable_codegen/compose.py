@@ -26,6 +26,7 @@ from durable_codegen.names import InterfaceId, camel, interface_modules, python_
 from durable_codegen.official import needed_packages
 from durable_codegen.outputs import WORLD
 from durable_codegen.trim import HOST_PACKAGE, host_functions, trimmed_host
+from durable_codegen.usednames import find_used
 from durable_codegen.userwit import UserWit, read_user_wit, write_dependencies
 from durable_codegen.witdocs import docs_as_data
 from durable_codegen.witjson import Document, WitError, read_document
@@ -68,6 +69,8 @@ class Composed:
     #: What the built component has to import and export; only interfaces with functions are sure to be there.
     imports: Mapping[str, tuple[str, ...]]
     exports: tuple[str, ...]
+    #: Module of the bindings → a name that its interface uses from another → the import that gets it.
+    used: Mapping[str, Mapping[str, str]]
 
     @property
     def world_class(self) -> str:
@@ -194,6 +197,12 @@ def _described(
     exports = document.interfaces_of(composed, "exports")
     with_resources = {interface.id for interface in world.exports if interface.resources}
     hosts = [interface for interface in imports if InterfaceId.parse(interface).unversioned == "golem:api/host"]
+    import_modules = _import_modules(tuple(imports), world)
+    export_modules = {
+        interface: _free(name, taken, renamable=interface in with_resources)
+        for interface, name in interface_modules(exports).items()
+    }
+    modules = {"imports": import_modules, "exports": export_modules}
     return Composed(
         wit=wit,
         given=docs_as_data(wit, wit.with_name(f"{wit.name}-given")),
@@ -203,13 +212,11 @@ def _described(
         words=words,
         features=features,
         world_module=world_module,
-        import_modules=_import_modules(tuple(imports), world),
-        export_modules={
-            interface: _free(name, taken, renamable=interface in with_resources)
-            for interface, name in interface_modules(exports).items()
-        },
+        import_modules=import_modules,
+        export_modules=export_modules,
         imports=imports,
         exports=tuple(name for _, name, _ in document.items(composed, "exports")),
+        used=find_used(document, composed, world_module, modules),
     )
 
 

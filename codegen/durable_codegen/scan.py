@@ -19,17 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from durable_codegen.faults import BuildFailed, Fault
-from durable_codegen.modules import PYTHON_NOTE
+from durable_codegen.scan_failures import Failure, died, failed, hung
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Class", "Function", "MarkRecord", "Parameter", "Scan", "ScannedModule", "scan"]
-
-_HIDES = (
-    "a name in the WIT hides one that componentize-py's bindings need, such as a parameter called self or a type "
-    "called any, optional, protocol or union: rename it"
-)
 
 _CHILD = Path(__file__).with_name("scan_child.py")
 
@@ -135,21 +130,6 @@ class Scan:
     unmet: tuple[MarkRecord, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """How an import went wrong, as the child says it."""
-
-    type: str
-    message: str
-    text: str
-    file: str | None
-    line: int | None
-    missing: str | None
-    syntax: bool
-    exit: bool
-    bindings: bool
-
-
 def scan(
     module: str,
     path: Sequence[Path],
@@ -183,14 +163,14 @@ def scan(
     }
     report, output, ended = _run(request, timeout)
     if report is None:
-        raise BuildFailed([_hung(output, str(app), shown, timeout) if ended is None else _died(output, ended)])
+        raise BuildFailed([hung(output, str(app), shown, timeout) if ended is None else died(output, ended)])
     reader = _Reader(shown)
     faults = tuple(reader.fault(each) for each in report["faults"])
     if report["error"] is not None:
-        failure = _Failure(**report["error"])
+        failure = Failure(**report["error"])
         if failure.missing and missing_are_known:
             return Scan({}, faults, output)
-        raise BuildFailed([*faults, _failed(failure, str(app), shown)])
+        raise BuildFailed([*faults, failed(failure, str(app), shown, bindings)])
     modules = {name: reader.module(name, each) for name, each in report["modules"].items()}
     return Scan(modules, faults, output, report["types"], tuple(map(reader.mark, report["unmet"])))
 
@@ -247,50 +227,6 @@ class _Drain:
         # A process that the app sent into a session of its own may hold the other end open for as long as it likes.
         self._thread.join(2)
         return b"".join(self._pieces).decode("utf-8", "replace")
-
-
-def _failed(failure: _Failure, app: str, shown: Callable[[str], str]) -> Fault:
-    file = shown(failure.file) if failure.file else None
-    text = _shown_paths(failure.text, app, shown).rstrip("\n")
-    if failure.bindings:
-        said = failure.message.partition(" (")[0]
-        return Fault("DSL109", f"the bindings of the world do not import: {failure.type}: {said}", hint=_HIDES)
-    if failure.syntax:
-        return Fault("DSL211", f"syntax error: {failure.message}", file, failure.line, PYTHON_NOTE, detail=text)
-    if failure.exit:
-        message = "the app ends the process while it is imported"
-        hint = 'put what a script does under if __name__ == "__main__":'
-        return Fault("DSL210", message, file, failure.line, hint, detail=text)
-    what = f"{failure.type}: {failure.message}" if failure.message else failure.type
-    hint = "the app is imported at build time, with its own modules and dependencies only"
-    if "relative import with no known parent" in failure.message:
-        hint = "a relative import needs a package: put an __init__.py beside the app, or name the module alone in it"
-    if failure.type == "FileNotFoundError":
-        hint += "; name data files that stand beside a module in the setting include"
-    return Fault("DSL210", f"the app does not import: {what}", file, failure.line, hint, detail=text)
-
-
-def _hung(output: str, app: str, shown: Callable[[str], str], timeout: float) -> Fault:
-    frames = re.findall(r'File "([^"]+)", line (\d+)', output)
-    own = next(((file, int(line)) for file, line in frames if file.startswith(app)), None)
-    return Fault(
-        "DSL212",
-        f"the app was still being imported after {timeout:g} s",
-        shown(own[0]) if own else None,
-        own[1] if own else None,
-        hint="move waiting, servers and endless loops into functions; import-timeout is the setting for the limit",
-    )
-
-
-def _died(output: str, status: int) -> Fault:
-    how = f"with status {status}" if status >= 0 else f"by {signal.Signals(-status).name}"
-    hint = "something that the app does at import ends the process, such as os._exit"
-    return Fault("DSL210", f"the process that imported the app ended {how}", hint=hint, detail=output[-2000:])
-
-
-def _shown_paths(text: str, app: str, shown: Callable[[str], str]) -> str:
-    """A traceback with the app's paths as the user knows them."""
-    return re.sub(rf'"({re.escape(app)}[^"]*)"', lambda found: f'"{shown(found[1])}"', text)
 
 
 class _Reader:
