@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from durable_codegen.config import DEFAULT_WORLD_MODULE
 from durable_codegen.names import InterfaceId, camel, interface_modules, python_name, snake
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ __all__ = ["PRELOAD", "find_aliases", "write_alias_packages", "write_preload", "
 
 #: The module that puts names in place below the real world module.
 PRELOAD = "durable_aliases"
-
-DEFAULT_WORLD_MODULE = "wit_world"
 
 _HEADER = "# Written by durable-dsl: another name for what is in {source}.\n"
 _TYPES = "componentize_py_types"
@@ -51,20 +50,30 @@ class _Source:
     renamed: tuple[tuple[str, str], ...] = ()
 
 
-def find_aliases(imported: Iterable[str], world: World, *, world_module: str, local: Collection[str] = ()) -> list[str]:
+def find_aliases(
+    imported: Iterable[str],
+    world: World,
+    *,
+    world_module: str,
+    local: Collection[str] = (),
+    also: str | None = None,
+) -> list[str]:
     """The names among an app's imports that the bindings have to answer, and that are not names of their own.
 
     `imported` are dotted names, of modules and of what is imported from them. `local` are the top-level modules of the
-    app and its vendored packages, without bindings that an earlier tool left there.
+    app and its vendored packages, without bindings that an earlier tool left there. `also` is a name for the whole,
+    whether it is imported or not.
     """
     roots = {snake(world.name), snake(world.package.replace(":", "-")), DEFAULT_WORLD_MODULE, world_module}
-    found: set[str] = set()
+    found = {also} if also is not None else set[str]()
     for name in imported:
         if name == "poll_loop":
             found.update(_POLL_LOOP)
             continue
         parts = name.split(".")
         depth = next((index for index, part in enumerate(parts[:2]) if part in roots), None)
+        if also is not None and f"{name}.".startswith(f"{also}."):
+            depth = also.count(".")
         if depth is None or parts[0] in local:
             continue
         prefix, rest = parts[: depth + 1], parts[depth + 1 :]

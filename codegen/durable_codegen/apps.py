@@ -12,7 +12,7 @@ from durable_codegen.faults import Fault
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["App", "bindings_in", "discover", "is_bindings", "locate"]
+__all__ = ["App", "bindings_in", "discover", "is_bindings", "is_module_name", "locate"]
 
 # Python files that stand beside an app without being one.
 _NOT_APPS = {"setup.py", "conftest.py", "noxfile.py", "tasks.py", "__main__.py"}
@@ -85,6 +85,11 @@ def _app(path: Path, *, above: int = 0) -> App | Fault:
             message = f"{what} has no name that Python can import: {why}"
             return Fault("DSL214", message, str(path), hint=f"rename it, to {better} for instance")
     return App(path, root, ".".join(parts))
+
+
+def is_module_name(name: str) -> bool:
+    """Whether a module can be imported by a name, which may have dots."""
+    return all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))
 
 
 def _is_package(path: Path) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from durable_codegen.aliases import DEFAULT_WORLD_MODULE
 from durable_codegen.annotations import annotation, is_none
+from durable_codegen.config import DEFAULT_WORLD_MODULE
 from durable_codegen.enclosed import transaction_faults
 from durable_codegen.faults import Fault
 from durable_codegen.features import FEATURES
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from durable_codegen.world import Function, Interface
 
 __all__ = [
+    "RESERVED",
     "check_constructible",
     "check_implementation",
     "check_names",
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 #: Modules that the build writes or puts into every guest; the app's own would hide them, or be hidden.
-_RESERVED = frozenset(
+RESERVED = frozenset(
     {
         "durable_aliases",
         "durable_codegen",
@@ -123,7 +124,7 @@ def check_names(modules: Iterable[Module], app: str, world_module: str | None = 
         if module.root.kind != "app":
             continue
         # Others of these names are what an earlier tool has left in the project.
-        if module.name in _RESERVED or (module.name == app and app in bindings):
+        if module.name in RESERVED or (module.name == app and app in bindings):
             message = f"the guest needs the name {module.name} for itself"
         elif python.has(module.name):
             # In a component the standard library comes before everything else on the path.

@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from durable_codegen.aliases import DEFAULT_WORLD_MODULE
 from durable_codegen.checks import check_names
 from durable_codegen.committed import compare_with
+from durable_codegen.config import DEFAULT_WORLD_MODULE
 from durable_codegen.faults import BuildFailed, Fault, errors_in
 from durable_codegen.infer import infer
 from durable_codegen.modules import Root, reachable
@@ -44,7 +44,7 @@ def infer_world(settings: Settings, work: Path, faults: list[Fault]) -> CodeFirs
     root = Root(settings.app.root, "app", "" if shown == "." else shown)
     modules, broken = reachable([settings.app.module], [root, Root(work / "vendored", "vendored")])
     faults += broken
-    if named := tuple(check_names(modules.values(), settings.app.module, settings.world_module)):
+    if named := tuple(check_names(modules.values(), settings.app.module, settings.bindings_module)):
         raise BuildFailed([*faults, *named])
     app = modules.get(settings.app.module)
     if app is None and not broken:

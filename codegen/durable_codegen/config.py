@@ -12,16 +12,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_codegen.apps import App, discover, locate
+from durable_codegen.apps import App, discover, is_module_name, locate
 from durable_codegen.faults import BuildFailed, Fault
 from durable_codegen.pyproject import Project, Requirement, find_project, requirements_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["COMMITTED", "MARKER", "SETTINGS", "Settings", "is_inferred", "resolve"]
+__all__ = ["COMMITTED", "DEFAULT_WORLD_MODULE", "MARKER", "SETTINGS", "Settings", "is_inferred", "resolve"]
 
 #: How the first line of every inferred world begins, and what the file of one is called.
+#: What the bindings are called where no setting says otherwise.
+DEFAULT_WORLD_MODULE = "wit_world"
+
 MARKER = "// Inferred by durable-dsl "
 COMMITTED = "world.wit"
 
@@ -69,6 +72,18 @@ class Settings:
     #: Other components by name: the UUID, or the name that the UUID is derived from.
     components: Mapping[str, str] = field(default_factory=dict)
 
+    def place_of(self, setting: str) -> tuple[str | None, int | None]:
+        """Where a setting stands in the project's file; nowhere for one that was given otherwise."""
+        if self.project is None or setting not in self.project.table:
+            return None, None
+        return self.project.file, self.project.line_of(setting)
+
+    @property
+    def bindings_module(self) -> str:
+        """What componentize-py calls the bindings. It makes no packages, so a name with dots is one more for them."""
+        named = self.world_module
+        return DEFAULT_WORLD_MODULE if named is None or "." in named else named
+
     @property
     def world_name(self) -> str:
         """What an inferred world is called: the setting `name`, or the app's; where the output goes is no matter."""
@@ -108,8 +123,9 @@ def resolve(
     requirements = _requirements(given, table, folder, root, project, faults)
     timeout = _timeout(given.get("import-timeout", table.get("import-timeout", _DEFAULT_TIMEOUT)), faults)
     world_module = text("world-module")
-    if world_module is not None and not all(part.isidentifier() for part in world_module.split(".")):
-        faults.append(_wrong("world-module", world_module, "the name of a Python module, such as my_world"))
+    if world_module is not None and not is_module_name(world_module):
+        wrong = _wrong("world-module", world_module, "the name of a Python module, such as my_world")
+        faults.append(wrong if "world-module" in given else _in_file(wrong, project, "world-module"))
     if app is None or faults:
         raise BuildFailed(faults)
     name, output = text("name"), path("output")
@@ -158,6 +174,11 @@ def _timeout(value: object, faults: list[Fault]) -> float:
 
 def _wrong(setting: str, value: object, takes: str) -> Fault:
     return Fault("DSL402", f"{setting} is {value!r}", hint=f"{setting} takes {takes}")
+
+
+def _in_file(fault: Fault, project: Project | None, setting: str) -> Fault:
+    """The fault with the place of the setting in the project's file."""
+    return fault if project is None else replace(fault, file=project.file, line=project.line_of(setting))
 
 
 def _start(folder: Path, app: str) -> Path:

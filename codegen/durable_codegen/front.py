@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_codegen import cache
-from durable_codegen.aliases import DEFAULT_WORLD_MODULE, find_aliases
+from durable_codegen.aliases import find_aliases
 from durable_codegen.apps import bindings_in
 from durable_codegen.bindings import generate_bindings
-from durable_codegen.checks import check_names
+from durable_codegen.checks import RESERVED, check_names
 from durable_codegen.codefirst import check_committed, infer_world
 from durable_codegen.compose import compose
+from durable_codegen.config import DEFAULT_WORLD_MODULE
 from durable_codegen.faults import BuildFailed, Fault, errors_in
+from durable_codegen.guest import guest_python
 from durable_codegen.modules import Root, find, reachable
 from durable_codegen.names import interface_modules, snake
 from durable_codegen.plan import make_plan
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from durable_codegen.world import World
 
 __all__ = ["Front", "run_bindings", "run_front", "run_inference"]
+
+_NO_ROOM = "take a name whose first part is nobody's, or one without dots"
 
 Stage = "Callable[[str], AbstractContextManager[None]]"
 
@@ -213,7 +217,7 @@ def _read(settings: Settings, vendored: Path, faults: list[Fault], *, whole_host
     roots = [root, Root(vendored, "vendored")]
     resource_modules = _resource_modules(world, settings.app.module, roots)
     modules, broken = reachable([settings.app.module, *resource_modules], roots)
-    if named := tuple(check_names(modules.values(), settings.app.module, settings.world_module)):
+    if named := tuple(check_names(modules.values(), settings.app.module, settings.bindings_module)):
         # It would be imported in place of what Python and the build need, or not at all.
         raise BuildFailed([*faults, *broken, *named])
     own = [module for module in modules.values() if module.root.kind == "app"]
@@ -236,7 +240,7 @@ def _read(settings: Settings, vendored: Path, faults: list[Fault], *, whole_host
     )
     imported = sorted({name for module in modules.values() for each in module.imports for name in each.candidates})
     aliases = find_aliases(
-        imported, world, world_module=settings.world_module or DEFAULT_WORLD_MODULE, local=_local(modules)
+        imported, world, world_module=settings.bindings_module, local=_local(modules), also=_dotted(settings, tops)
     )
     return _Sources(
         world,
@@ -251,6 +255,18 @@ def _read(settings: Settings, vendored: Path, faults: list[Fault], *, whole_host
         resource_modules,
         broken,
     )
+
+
+def _dotted(settings: Settings, tops: frozenset[str]) -> str | None:
+    """A name with dots for the bindings, if that is the setting; its first part is no module of the app's."""
+    name = settings.world_module
+    if name is None or "." not in name:
+        return None
+    first = name.partition(".")[0]
+    if first in tops or guest_python().has(first) or first in RESERVED:
+        message = f"world-module is {name!r}, and {first} is a module already"
+        raise BuildFailed([Fault("DSL402", message, *settings.place_of("world-module"), hint=_NO_ROOM)])
+    return name
 
 
 def _local(modules: Mapping[str, Module]) -> frozenset[str]:
@@ -279,7 +295,7 @@ def _compose(settings: Settings, sources: _Sources, into: Path, *, async_exports
         into,
         async_exports=async_exports,
         features=sources.features,
-        world_module=settings.world_module or DEFAULT_WORLD_MODULE,
+        world_module=settings.bindings_module,
         taken=sources.tops,
         exports=added_exports(sources.world, sources.plain_world),
     )

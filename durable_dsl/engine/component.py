@@ -24,6 +24,7 @@ from durable_dsl.engine import bridge_ffi as ffi
 from durable_dsl.engine.bridge_errors import ComponentFault, UnknownExport
 from durable_dsl.engine.bridge_types import Interface, Reflection
 from durable_dsl.engine.cache import tidy, used
+from durable_dsl.engine.function_names import spellings
 from durable_dsl.engine.sections import custom_section
 from durable_dsl.engine.types import FunctionType, Own, Resource
 from durable_dsl.engine.undisturbed import undisturbed
@@ -132,11 +133,15 @@ class Component:
         """The export meant by `place`, `orders#place`, `demo:app/orders#place`, `[method]cart.add` and the like.
 
         The version of an interface may be left out, and Python's underscores do for hyphens, which alone WIT has.
-        Raises `UnknownExport`.
+        Golem's form is understood too: `demo:app/orders.{place}`. Raises `UnknownExport`.
         """
-        given, name = name, name.rstrip("_").replace("_", "-")
-        exact = [export for export in self.exports if export.name == name]
-        matches = exact or [export for export in self.exports if name in _spellings(export)]
+        given, matches = name, list[Export]()
+        for each in spellings(name):
+            name = each.rstrip("_").replace("_", "-")
+            matches = [export for export in self.exports if export.name == name]
+            matches = matches or [export for export in self.exports if name in _spellings(export)]
+            if matches:
+                break
         if len(matches) > 1:  # what the engine calls itself, as save-snapshot, is not meant by a short name
             matches = [export for export in matches if not export.interface.startswith("golem:api/")] or matches
         if len(matches) == 1:
