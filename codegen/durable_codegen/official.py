@@ -27,6 +27,7 @@ __all__ = [
     "PackageKey",
     "UnknownPackage",
     "carried",
+    "interfaces_of",
     "is_official",
     "needed_packages",
     "package_files",
@@ -99,6 +100,12 @@ def carried(name: str, version: str) -> OfficialPackage:
         ):
             return package
     raise UnknownPackage(name, version)
+
+
+def interfaces_of(package: OfficialPackage) -> tuple[str, ...]:
+    """The names of a package's interfaces and worlds."""
+    texts = package_texts(package.folder).values()
+    return tuple(sorted(name for text in texts for name in re.findall(r"(?m)^(?:interface|world) %?([\w-]+) ", text)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_codegen.faults import BuildFailed, Fault
-from durable_codegen.official import Needed, UnknownPackage, carried, is_official, needed_packages
+from durable_codegen.official import (
+    Needed,
+    OfficialPackage,
+    UnknownPackage,
+    carried,
+    interfaces_of,
+    is_official,
+    needed_packages,
+)
 from durable_codegen.witfiles import BINARY, Places, Reference, find_places, package_of, references_in, wit_files
 
 if TYPE_CHECKING:
@@ -88,6 +96,10 @@ class UserWit:
                 if name == within:
                     return file
         return None
+
+
+#: Interfaces whose types are others in later versions of a series, which are therefore no matter of the label.
+_CHANGED = {"golem:api": ("oplog",)}
 
 
 def shown_path(path: Path) -> str:
@@ -203,11 +215,28 @@ def _refuse_unknown(references: Iterable[tuple[Reference, Path, int]]) -> None:
     faults = []
     for reference, file, line in references:
         try:
-            carried(reference.package, reference.version)
+            package = carried(reference.package, reference.version)
         except UnknownPackage as unknown:
             faults.append(_unknown(unknown, reference, file, line))
+        else:
+            faults += _not_carried(package, reference, shown_path(file), line)
     if faults:
         raise BuildFailed(faults)
+
+
+def _not_carried(package: OfficialPackage, reference: Reference, file: str, line: int) -> Iterator[Fault]:
+    """Interfaces of our packages that are not here, or not as that version has them; files of the user's do not count.
+
+    A server links by name and looks at the types when it does, which is late.
+    """
+    name = f"{reference.package}/{reference.interface}"
+    known = interfaces_of(package)
+    if reference.interface not in known:
+        message = f"the interface {name} is not one that this tool carries"
+        yield Fault("DSL105", message, file, line, f"Of {reference.package} it has {', '.join(known)}. Drop this one.")
+    elif reference.interface in _CHANGED.get(reference.package, ()) and reference.version != package.written_as:
+        message = f"{name} has other types in {reference.version} than in {package.written_as}, which this tool carries"
+        yield Fault("DSL105", message, file, line, f"Write {name}@{package.written_as}, or drop it.")
 
 
 def _unknown(unknown: UnknownPackage, reference: Reference, file: Path, line: int) -> Fault:

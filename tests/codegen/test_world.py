@@ -219,3 +219,23 @@ def test_missing_wit_says_what_to_write(in_project):
 def test_wit_without_a_package_line_is_a_fault(in_project):
     """The build needs the package's name before anything is parsed."""
     assert [("DSL101", "wit/world.wit", 1)] == codes(refused(in_project, "world w {\n  export run: func();\n}\n"))
+
+
+@pytest.mark.parametrize(
+    ("interface", "hint"),
+    [
+        ("golem:api/context@1.1.5", "Of golem:api it has host, load-snapshot, oplog, save-snapshot."),
+        ("golem:api/oplog@1.1.6", "Write golem:api/oplog@1.1.0, or drop it."),
+        ("wasi:cli/nothing@0.2.0", "Of wasi:cli it has "),
+    ],
+)
+def test_an_interface_of_golems_that_is_not_carried(tmp_path, monkeypatch, interface, hint):
+    """Refused where it is named, also with the official files beside it: a server would refuse it late."""
+    monkeypatch.chdir(tmp_path)
+    text = f"package a:b;\nworld app {{\n  import {interface};\n}}\n"
+    official = {"golem/context.wit": "package golem:api@1.1.5;\ninterface context { now: func() -> u64; }\n"}
+    with pytest.raises(BuildFailed) as raised:
+        read_world(write_wit(tmp_path / "wit", text, official), None)
+
+    assert [("DSL105", "wit/world.wit", 3)] == codes(raised.value)
+    assert raised.value.faults[0].hint.startswith(hint)

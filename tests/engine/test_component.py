@@ -208,10 +208,16 @@ def test_exports_come_in_order_with_signatures():
         ("[method]cart.add", "tests:bridge/carts@1.2.0#[method]cart.add"),
         ("carts#[constructor]cart", "tests:bridge/carts@1.2.0#[constructor]cart"),
         ("[drop]cart", "tests:bridge/carts@1.2.0#[drop]cart"),
+        ("tests:bridge/shapes.{two}", f"{SHAPES}#two"),
+        (f"{SHAPES}.{{an-order}}", f"{SHAPES}#an-order"),
+        ("tests:bridge/carts.{cart.add}", "tests:bridge/carts@1.2.0#[method]cart.add"),
+        ("tests:bridge/carts.{cart.new}", "tests:bridge/carts@1.2.0#[constructor]cart"),
+        ("tests:bridge/carts.{cart.drop}", "tests:bridge/carts@1.2.0#[drop]cart"),
+        ("tests:bridge/carts.{[static]cart.merge}", "tests:bridge/carts@1.2.0#[static]cart.merge"),
     ],
 )
 def test_exports_are_found_by_every_spelling(name, full):
-    """Short where unique, with or without package and version."""
+    """Short where unique, with or without package and version, and in Golem's form."""
     assert full == loaded().resolve(name).name
 
 
