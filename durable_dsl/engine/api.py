@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from durable_dsl.engine import permissions, promises, watcher
-from durable_dsl.engine.cache import remember_hash, remembered_hash, user_cache
+from durable_dsl.engine.cache import user_cache
 from durable_dsl.engine.catalogue import Catalogue, WorkerRow
 from durable_dsl.engine.clock import Clock, SystemClock
 from durable_dsl.engine.component import Component, load
+from durable_dsl.engine.component_file import ChangedFile, ComponentFile
 from durable_dsl.engine.cycles import Waiting
 from durable_dsl.engine.errors import StoreError, UsageError
 from durable_dsl.engine.grants import Grants, values_of
@@ -32,6 +33,7 @@ from durable_dsl.engine.lease import Lease
 from durable_dsl.engine.loading import LoadedComponent, build_facts, name_of
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.oplog.store import Store
+from durable_dsl.engine.private import make_private
 from durable_dsl.engine.scheduled import Schedule
 from durable_dsl.engine.suspension import Places
 from durable_dsl.engine.watcher import Watcher
@@ -66,7 +68,8 @@ class Engine:
     ) -> None:
         if timeout is not None and not 0 < timeout <= threading.TIMEOUT_MAX:
             raise UsageError(f"a time limit of {timeout} s", "give a number of seconds above 0")
-        self.data = data
+        #: Absolute: the program may change its working directory.
+        self.data = data = data.absolute()
         #: What those workers are granted that its user asks for by name.
         self.grants = grants
         #: Values of secrets that only this process has.
@@ -91,7 +94,7 @@ class Engine:
         self._watcher: Watcher | None = None
         self.closed = False
         try:
-            data.mkdir(parents=True, exist_ok=True)
+            make_private(data)
         except OSError as error:
             reason = "is a file, not a directory" if data.is_file() else error.strerror or str(error)
             raise StoreError(str(data), reason) from error
@@ -169,18 +172,22 @@ class Engine:
 
     def load(self, path: str | os.PathLike[str]) -> LoadedComponent:
         """Load a component file, and keep a copy of it in the data directory."""
-        path = Path(path)
-        known_hash = remembered_hash(path)
-        component = self._compile(path, known_hash)
-        if known_hash is None:
-            remember_hash(path, component.hash)
+        file = ComponentFile.known(Path(path))
+        try:
+            component = self._compile(file)
+        except ChangedFile:  # a build wrote it just now
+            file = ComponentFile.read(Path(path))
+            component = self._compile(file)
         with self._lock:
             known = self._loaded.get(component.hash)
         if known is not None:
             return known
         name = name_of(component.path, build_facts(component))
-        size = component.path.stat().st_size
-        build = self.catalogue.register(name, component.path, component.hash, size, self.clock.now())
+        try:
+            build = self.catalogue.register(name, file, self.clock.now())
+        except ChangedFile:
+            raise StoreError(str(file.path), "the file was replaced while it was loaded; try again") from None
+        file.release()
         return self._remember(LoadedComponent(component, build))
 
     def component_of(self, name: str, version: int) -> LoadedComponent:
@@ -190,18 +197,17 @@ class Engine:
         if known is not None:
             return known
         build = self.catalogue.build(name, version)
-        if not build.path.exists():
-            raise StoreError(str(build.path), f"build {version} of component {name!r} is missing; run that build again")
-        return self._remember(LoadedComponent(self._compile(build.path, build.hash), build))
+        stored = self.catalogue.stored(build)
+        try:
+            return self._remember(LoadedComponent(self._compile(stored), build))
+        except ChangedFile:
+            raise self.catalogue.damaged(build) from None
+        finally:
+            stored.release()
 
-    def _compile(self, path: Path, content_hash: str | None) -> Component:
-        return load(
-            path,
-            self._cache,
-            interruptible=self.timeout is not None,
-            while_compiling=self._while_compiling,
-            content_hash=content_hash,
-        )
+    def _compile(self, file: ComponentFile) -> Component:
+        interruptible = self.timeout is not None
+        return load(file, self._cache, interruptible=interruptible, while_compiling=self._while_compiling)
 
     def _remember(self, loaded: LoadedComponent) -> LoadedComponent:
         with self._lock:

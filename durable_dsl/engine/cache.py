@@ -1,7 +1,7 @@
-"""What is kept for the user across data directories, and may be deleted at any time: compiled components, their hashes.
+"""What is kept for the user across data directories, and may be deleted at any time: compiled components, and what
+component files hold.
 
-Reading a component only to find its hash would be a good part of a command's start-up time, so the hash is remembered
-with the file's identity: device, inode, size, and times of change.
+That is remembered with a file's identity: device, inode, size, and times of change.
 """
 
 from __future__ import annotations
@@ -10,38 +10,82 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import time
+import zlib
 from pathlib import Path
 
 from durable_dsl.engine.whole_files import write_whole
 
 #: How much of a cache is kept, in bytes, besides what was used within a day. A compiled component has about 35 MB.
 KEPT = 2 << 30
-_HASHES_KEPT = 1 << 20
+_HASHES_KEPT = 8 << 20
+#: How exact the times of files are: of those that have parts of a second, and of others.
+_FINE_NS, _COARSE_NS = 50_000_000, 2_000_000_000
 _RECENT = 24 * 3600.0
 _EXACT = 3600.0
 
 
 def user_cache() -> Path:
+    """Where it is; a relative path there is to be ignored (XDG Base Directory Specification)."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "durable-dsl"
+    return (Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache") / "durable-dsl"
 
 
-def remembered_hash(path: Path) -> str | None:
-    """The SHA-256 of a file's content, if it is known and the file was not touched since."""
-    with contextlib.suppress(OSError, ValueError):
-        known = json.loads(_memo(path).read_text())
-        if known["file"] == _identity(path):
-            return str(known["hash"])
+def remembered(path: Path) -> tuple[str, int, bytes | None] | None:
+    """Hash, size and facts of a component's file, if they are known and the file was not touched since."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        told = _memo(path).read_text()
+        crc, _, known = told.partition(" ")
+        if int(crc) != zlib.crc32(known.encode()):
+            return None
+        members = json.loads(known)
+        if members["file"] == identity(path.stat()):
+            facts = members["facts"]
+            return str(members["hash"]), int(members["size"]), None if facts is None else facts.encode()
     return None
 
 
-def remember_hash(path: Path, content_hash: str) -> None:
-    """Best effort: a cache that cannot be written only costs time."""
-    known = json.dumps({"file": _identity(path), "hash": content_hash}).encode()
-    with contextlib.suppress(OSError):
-        write_whole(_memo(path), lambda file: file.write(known))
+def remember(path: Path, identified: list[int], known: tuple[str, int, bytes | None]) -> None:
+    """Remember what a file holds that was read while it was `identified` so.
+
+    Not of a file that was changed just now: it may be changed again without its time being another one. Best effort: a
+    cache that cannot be written only costs time.
+    """
+    *_, modified, changed = identified
+    coarse = modified % 1_000_000_000 == 0 == changed % 1_000_000_000
+    if time.time_ns() - max(modified, changed) < (_COARSE_NS if coarse else _FINE_NS):
+        return
+    content_hash, size, facts = known
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        text = None if facts is None else facts.decode()
+        told = json.dumps({"file": identified, "hash": content_hash, "size": size, "facts": text})
+        memo = f"{zlib.crc32(told.encode())} {told}".encode()
+        write_whole(_memo(path), lambda file: file.write(memo))
         tidy(_memo(path).parent, "*.json", _HASHES_KEPT)
+
+
+def forget(path: Path) -> None:
+    """What is remembered of a file is wrong."""
+    with contextlib.suppress(OSError):
+        _memo(path).unlink()
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file or directory is this user's, and nobody else can write to it.
+
+    A directory of this user's that others could write to is closed to them. Machine code is not checked by anybody.
+    """
+    try:
+        found = path.stat()
+        if found.st_uid != os.geteuid():
+            return False
+        if found.st_mode & 0o022 and stat.S_ISDIR(found.st_mode):
+            path.chmod(stat.S_IMODE(found.st_mode) & ~0o022)
+            return True
+        return not found.st_mode & 0o022
+    except OSError:
+        return False
 
 
 def used(file: Path) -> None:
@@ -70,8 +114,8 @@ def tidy(directory: Path, pattern: str, kept: int = KEPT) -> None:
             total -= size
 
 
-def _identity(path: Path) -> list[int]:
-    found = path.stat()
+def identity(found: os.stat_result) -> list[int]:
+    """What tells a file from another one, and from itself before a change."""
     return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 

@@ -7,13 +7,13 @@ versions 0, 1, 2 … in order of first use here, and their files are kept, by ha
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine import permissions
+from durable_dsl.engine.component_file import ComponentFile
 from durable_dsl.engine.errors import DamagedError, StoreError, UsageError
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.oplog.tables import shown_name
@@ -60,24 +60,24 @@ class Catalogue:
 
     # Components
 
-    def register(self, name: str, source: Path, content_hash: str, size: int, now: int) -> Build:
+    def register(self, name: str, file: ComponentFile, now: int) -> Build:
         """The build with this content; a new one is copied into the directory and gets the next version."""
-        known = self._find(name, content_hash)
-        if known is not None and known.path.exists():
+        path = self._path(file.hash)
+        if not _holds(path, file.hash):
+            _write(path, file.content())
+        known = self._find(name, file.hash)
+        if known is not None:
             return known
-        path = self._path(content_hash)
-        if not path.exists():
-            _copy(source, path)
         component = component_id_of(name)
 
         def work(connection: sqlite3.Connection) -> None:
             tables.insert(connection, "component", conflict="IGNORE", id=component, name=name)
             (version,) = connection.execute(_NEXT_VERSION, (component,)).fetchone()
-            known = {"component": component, "version": version, "hash": content_hash, "size": size, "time": now}
-            tables.insert(connection, "build", conflict="IGNORE", **known)
+            new = {"component": component, "version": version, "hash": file.hash, "size": file.size, "time": now}
+            tables.insert(connection, "build", conflict="IGNORE", **new)
 
         self._store.transaction(work)
-        found = self._find(name, content_hash)
+        found = self._find(name, file.hash)
         assert found is not None
         return found
 
@@ -86,6 +86,21 @@ class Catalogue:
             if build.version == version:
                 return build
         raise UsageError(f"component {name!r} has no version {version} in this data directory")
+
+    def stored(self, build: Build) -> ComponentFile:
+        """The file of a build; raises StoreError where it is not there, or has another content."""
+        if not build.path.exists():
+            reason = f"build {build.version} of component {build.component!r} is missing; run that build again"
+            raise StoreError(str(build.path), reason)
+        file = ComponentFile.known(build.path)
+        if file.hash != build.hash:
+            raise self.damaged(build)
+        return file
+
+    def damaged(self, build: Build) -> StoreError:
+        """The error that a build's file has not the content that it is named after."""
+        reason = f"build {build.version} of component {build.component!r} is damaged; run that build again"
+        return StoreError(str(build.path), reason)
 
     def latest(self, name: str) -> Build | None:
         return next(reversed(self._builds(name)), None)
@@ -188,12 +203,19 @@ def _retire(connection: sqlite3.Connection, worker: int) -> None:
     tables.insert(connection, "retired", conflict="REPLACE", name=row["name"], indices=indices)
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy whole or not at all, and on disk before anything refers to it."""
+def _holds(path: Path, content_hash: str) -> bool:
+    """Whether a file is there and has this content."""
+    try:
+        return ComponentFile.known(path).hash == content_hash
+    except OSError:
+        return False
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write whole or not at all, and on disk before anything refers to it."""
 
     def fill(out: IO[bytes]) -> None:
-        with source.open("rb") as content:
-            shutil.copyfileobj(content, out, 1 << 20)
+        out.write(content)
         out.flush()
         os.fsync(out.fileno())
 

@@ -3,13 +3,12 @@
 Nothing here is particular to Python components. Compiling takes seconds, so the machine code is kept in a cache
 directory, under a name that says what it was made from: content hash, wasmtime version, engine configuration and a
 checksum of the file itself. A file whose checksum does not match is never mapped: machine code is not checked by
-wasmtime. The cache may be deleted at any time.
+wasmtime. Nor is one that others than the user could have written. The cache may be deleted at any time.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import mmap
 import os
@@ -23,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine import bridge_ffi as ffi
 from durable_dsl.engine.bridge_errors import ComponentFault, UnknownExport
 from durable_dsl.engine.bridge_types import Interface, Reflection
-from durable_dsl.engine.cache import tidy, used
+from durable_dsl.engine.cache import is_own, tidy, used
+from durable_dsl.engine.component_file import ComponentFile
 from durable_dsl.engine.function_names import spellings
-from durable_dsl.engine.sections import custom_section
 from durable_dsl.engine.types import FunctionType, Own, Resource
 from durable_dsl.engine.undisturbed import undisturbed
 from durable_dsl.engine.whole_files import write_whole
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     import wasmtime
     from wasmtime import component as wc
 
-#: The custom section of a build.
-SECTION = "durable-dsl"
 _COMPONENT_MAGIC = b"\0asm\x0d\0\1\0"
 #: In what wasmtime says of components that are not of WASI 0.2.
 _ASYNC = "component model async feature"
@@ -94,11 +91,11 @@ class Export:
 class Component:
     """A compiled component; safe to share between threads."""
 
-    def __init__(
-        self, path: Path, content_hash: str, raw: wc.Component, engine: wasmtime.Engine, *, interruptible: bool
-    ) -> None:
-        self.path = path
-        self.hash = content_hash
+    def __init__(self, file: ComponentFile, raw: wc.Component, engine: wasmtime.Engine, *, interruptible: bool) -> None:
+        self.path = file.path
+        self.hash = file.hash
+        self.size = file.size
+        self._facts = file.facts
         self.interruptible = interruptible
         self.raw = raw
         self.engine = engine
@@ -121,13 +118,8 @@ class Component:
     @cached_property
     def facts(self) -> dict[str, Any] | None:
         """What `durable-dsl build` wrote into the file; None for a foreign component."""
-        payload = self.custom_section(SECTION)
-        facts = None if payload is None else json.loads(payload)
+        facts = None if self._facts is None else json.loads(self._facts)
         return facts if isinstance(facts, dict) and facts.get("format") == 1 else None
-
-    def custom_section(self, name: str) -> bytes | None:
-        """The contents of the first custom section of that name in the file, or None."""
-        return custom_section(self.path, name)
 
     def resolve(self, name: str) -> Export:
         """The export meant by `place`, `orders#place`, `demo:app/orders#place`, `[method]cart.add` and the like.
@@ -191,38 +183,38 @@ class Component:
 
 
 def load(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | ComponentFile,
     cache_dir: str | os.PathLike[str] | None,
     *,
     interruptible: bool = False,
     while_compiling: Callable[[Path], AbstractContextManager[object]] | None = None,
-    content_hash: str | None = None,
 ) -> Component:
     """Reads, compiles (or takes from the cache) and describes a component.
 
-    Whoever knows the `content_hash` gives it: the file is then read only to be compiled.
+    Who has the `ComponentFile` gives it: it is then read only to be compiled, and ChangedFile is raised where it is
+    another one by then.
 
     `interruptible` costs about a fifth of the guest's speed and lets `Instance.interrupt` stop a guest that makes no
     host calls. `while_compiling` is entered around the seconds that compiling takes, to show progress. Raises
     `ComponentFault`; `OSError` where the file cannot be read.
     """
-    path = Path(path)
-    content_hash = content_hash or hashlib.sha256(path.read_bytes()).hexdigest()
+    file = path if isinstance(path, ComponentFile) else ComponentFile.read(Path(path))
     kind = ("epoch" if interruptible else "plain") + ("_quick" if os.environ.get(_COMPILE) == "quick" else "")
     engine = _engine(kind)
     waiting = while_compiling or (lambda _path: contextlib.nullcontext())
 
     def compile_now() -> wc.Component:
-        with waiting(path):
-            return _compile(path, path.read_bytes(), engine)
+        content = file.content()
+        with waiting(file.path):
+            return _compile(file.path, content, engine)
 
     if cache_dir is None:
         raw = compile_now()
     else:
-        key = f"{content_hash}-{ffi.WASMTIME_VERSION}-{kind}"
+        key = f"{file.hash}-{ffi.WASMTIME_VERSION}-{kind}"
         raw = _cached(Path(cache_dir), key, engine, compile_now)
     with undisturbed():
-        return Component(path, content_hash, raw, engine, interruptible=interruptible)
+        return Component(file, raw, engine, interruptible=interruptible)
 
 
 def _engine(kind: str) -> wasmtime.Engine:
@@ -257,7 +249,9 @@ def _cached(
     directory: Path, key: str, engine: wasmtime.Engine, compile_now: Callable[[], wc.Component]
 ) -> wc.Component:
     """The compiled component from the cache, which is filled or repaired on the way."""
-    for file in sorted(directory.glob(f"{key}-*.cwasm")):
+    for file in sorted(directory.glob(f"{key}-*.cwasm")) if is_own(directory) else ():
+        if not is_own(file):
+            continue
         found = _mapped(file, engine)
         if found is not None:
             return found
@@ -290,6 +284,9 @@ def _store(directory: Path, key: str, compiled: wc.Component) -> Path | None:
     data = compiled.serialize()
     target = directory / f"{key}-{zlib.crc32(data):08x}.cwasm"
     try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not is_own(directory):
+            return None
         write_whole(target, lambda file: file.write(data))
     except OSError:
         return None

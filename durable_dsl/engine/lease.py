@@ -23,9 +23,9 @@ class Lease:
 
     def __init__(self, directory: Path, worker: int, name: str) -> None:
         try:
-            directory.mkdir(exist_ok=True)
+            directory.mkdir(mode=0o700, exist_ok=True)
             self._path = directory / str(worker)
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreError(str(directory), error.strerror or str(error)) from error
         try:

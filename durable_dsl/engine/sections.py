@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine.bridge_errors import ComponentFault
@@ -15,23 +14,21 @@ _HEADER = 8  # magic, version and layer
 _CUSTOM = 0
 
 
-def custom_section(path: Path, name: str) -> bytes | None:
-    """The contents of the first top-level custom section of that name, or None.
+def custom_section(content: bytes, name: str, path: Path) -> bytes | None:
+    """The contents of the first top-level custom section of that name in the content of the file `path`, or None.
 
-    A file that is not WebAssembly binary (WebAssembly text can be run too) has none; one whose sections do not fit
-    into it is a `ComponentFault`.
+    What is not WebAssembly binary (WebAssembly text can be run too) has none; where the sections do not fit into it,
+    that is a `ComponentFault`.
     """
-    with path.open("rb") as file:
-        if file.read(4) != _MAGIC:
-            return None
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            try:
-                return _find(data, name.encode())
-            except IndexError:
-                raise ComponentFault(f"{path}: the file ends in the middle of a section; build it again") from None
+    if content[:4] != _MAGIC:
+        return None
+    try:
+        return _find(content, name.encode())
+    except IndexError:
+        raise ComponentFault(f"{path}: the file ends in the middle of a section; build it again") from None
 
 
-def _find(data: mmap.mmap, name: bytes) -> bytes | None:
+def _find(data: bytes, name: bytes) -> bytes | None:
     position = _HEADER
     while position < len(data):
         kind = data[position]
@@ -46,7 +43,7 @@ def _find(data: mmap.mmap, name: bytes) -> bytes | None:
     return None
 
 
-def _leb128(data: mmap.mmap, position: int) -> tuple[int, int]:
+def _leb128(data: bytes, position: int) -> tuple[int, int]:
     """An unsigned LEB128 number and the position after it."""
     value = shift = 0
     while True:

@@ -23,7 +23,7 @@ _PREFIX = ".writing-"
 def write_whole(target: Path, fill: Callable[[IO[bytes]], object]) -> None:
     """Make `target` of what `fill` writes; its directory is made if need be. Raises OSError."""
     directory = target.parent
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     _remove_abandoned(directory)
     handle, temporary = _temporary(directory)
     try:

@@ -170,8 +170,8 @@ def test_custom_sections_are_found_without_parsing(tmp_path):
     path = tmp_path / "with.wasm"
     path.write_bytes(built().read_bytes() + b"\0\x0b\x05notes" + b"12345" + b"\0\x09\x05notes" + b"678")
 
-    assert b"12345" == custom_section(path, "notes")
-    assert custom_section(path, "durable-dsl") is None
+    assert b"12345" == custom_section(path.read_bytes(), "notes", path)
+    assert custom_section(path.read_bytes(), "durable-dsl", path) is None
 
 
 def test_a_section_that_does_not_fit_is_a_fault(tmp_path):
@@ -179,7 +179,7 @@ def test_a_section_that_does_not_fit_is_a_fault(tmp_path):
     path = tmp_path / "cut.wasm"
     path.write_bytes(built().read_bytes()[:-3])
     with pytest.raises(ComponentFault, match="ends in the middle of a section"):
-        custom_section(path, "notes")
+        custom_section(path.read_bytes(), "notes", path)
 
 
 def test_exports_come_in_order_with_signatures():
