@@ -89,6 +89,11 @@ def get_policy(host: Host) -> dict[str, Any]:
     return dict(host.policy or DEFAULT_POLICY)
 
 
+@offers(API, "get-retry-policy@1")
+def get_policy_with_jitter(host: Host) -> dict[str, Any]:
+    return {"max-jitter-factor": None} | get_policy(host)
+
+
 @offers(API, "set-retry-policy")
 def set_policy(host: Host, policy: dict[str, Any]) -> None:
     if host.live:

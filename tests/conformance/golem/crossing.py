@@ -36,7 +36,10 @@ def export_of(component: Component, name: str) -> Export:
     return component.resolve(name)
 
 
-def _lookup(interface: str, function: str, _version: str) -> Callable[..., Any] | None:
+def _lookup(interface: str, function: str, version: str) -> Callable[..., Any] | None:
+    own = FUNCTIONS.get((interface, f"{function}@{version.partition('.')[0]}"))
+    if own is not None:
+        return own
     if function.startswith("[resource-drop]"):
         return FUNCTIONS.get((interface, function))
     return FUNCTIONS.get((interface, function)) or not_offered(f"{interface}#{function}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tests.conformance.golem.oplog import BATCHED, READ_LOCAL, WRITE_REMOTE, Entry, Oplog
 from tests.conformance.golem.replay import Replay, concurrent, ends
-from tests.conformance.golem.signals import Failed
+from tests.conformance.golem.signals import Failed, NotOfferedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,11 +39,14 @@ class Clock:
 
     def __init__(self) -> None:
         self._ahead = 0
+        #: Called whenever nothing is waited for but time: the moment for something to come from outside.
+        self.waiting: Callable[[], None] = lambda: None
 
     def now(self) -> int:
         return time.time_ns() + self._ahead
 
     def skip_to(self, when: int) -> None:
+        self.waiting()
         self._ahead += max(0, when - self.now())
 
 
@@ -162,7 +165,6 @@ class Host:
 
 def not_offered(name: str) -> Callable[..., NoReturn]:
     """The implementation of what this host does not have."""
-    from tests.conformance.golem.signals import NotOfferedError
 
     def refuse(*_: Any) -> NoReturn:
         raise NotOfferedError(name)

@@ -97,8 +97,12 @@ class Worker:
         return self._last if self.status == IDLE else self._unfinished()
 
     def kill(self, when: str, commit: int) -> None:
-        """Have the process die "before" or "after" the commit of that number, counted from the worker's beginning."""
-        self.oplog.dies = (when, commit)
+        """Have the process die "before" or "after" the commit of that number, counted from the worker's beginning.
+
+        Before it: what the guest has done since the commit before is done, and not on record. Called again, it dies
+        again.
+        """
+        self.oplog.dies.append((when, commit))
 
     def complete_promise(self, index: int, data: bytes) -> None:
         self.promises[index] = data
@@ -165,6 +169,7 @@ class Worker:
     def _die(self) -> None:
         """The process is gone; one that starts goes on, unless what is on disk says that there is nothing to try."""
         self.killed += 1
+        del self.oplog.dies[0]
         self._drop()
         self.oplog.lose()
         policies = [entry.data for entry in self.oplog if entry.kind == "ChangeRetryPolicy"]

@@ -37,6 +37,12 @@ def add(amount: int) -> int:
 
 
 @non_idempotent
+def once() -> str:
+    """A request that must not be sent twice."""
+    return http.post(told.outside("note"), content="once").text
+
+
+@non_idempotent
 def open_when_failing() -> str:
     """A request that must not be sent twice is under way when the export fails; nothing reads its response."""
     with http.stream("POST", told.outside("note"), content="once") as response:
