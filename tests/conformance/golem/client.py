@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.conformance.golem.bodies import Channel
 
 _CHUNK = 1 << 16
+#: In this time what was sent has reached its server, in seconds.
+_ARRIVES = 5.0
 
 
 class Exchange:
@@ -60,10 +62,10 @@ class Exchange:
             return data
 
     def end(self) -> None:
-        """Let go of it; what was sent whole has arrived by then."""
+        """Let go of it; what was sent whole has arrived by then, if it was not answered too."""
         whole = self._body is None or self._body.end == "finished"
         if whole:
-            self._head.wait(PATIENCE)
+            self._head.wait(_ARRIVES)
         if self._body is not None:
             self._body.leave()
         if self._socket is not None:

@@ -11,24 +11,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-_AT_MOST = 30.0
+_AT_MOST = 10.0
 
 
 class Outside:
     """`POST /note` notes the body; `GET /again/N` says true `often[N]` times, then false.
 
     `GET` and `DELETE /step/N` note the step and its undoing, and fail like `again`. `POST /slow` answers after `slowly`
-    seconds, `POST /size` says how long the body was. With `late`, a note is answered only after a place was asked for.
-    Use it with `with`.
+    seconds, `POST /size` says how long the body was. With `late`, the first note is answered after the
+    first `again`, the second after the second, and so on. Use it with `with`.
     """
 
     def __init__(self, often: Mapping[int, int] | None = None, *, slowly: float = 0.3, late: bool = False) -> None:
         self.often = dict(often or {})
         self.slowly = slowly
-        self._may_answer = threading.Event()
-        if not late:
-            self._may_answer.set()
-        self._lock = threading.Lock()
+        self._late = late
+        self._asked = self._notes = 0
+        self._lock = threading.Condition()
         self._events: list[str] = []
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -64,16 +63,22 @@ class Outside:
             if place == "again" or (place == "step" and method != "DELETE"):
                 left = self.often.get(int(number), 0)
                 again = left > 0
+                self._asked += 1
+                self._lock.notify_all()
                 self.often[int(number)] = left - 1
-        if place == "again":
-            self._may_answer.set()
-        if place == "note":
-            self._may_answer.wait(_AT_MOST)
+        if place == "note" and self._late:
+            self._wait_to_be_asked()
         if place == "slow":
             time.sleep(self.slowly)
         if place == "size":
             return str(len(body))
         return str(again).lower() if place in {"again", "step"} else f"{place} {body.decode()}"
+
+    def _wait_to_be_asked(self) -> None:
+        with self._lock:
+            self._notes += 1
+            own = self._notes
+            self._lock.wait_for(lambda: self._asked >= own, _AT_MOST)
 
 
 class _Server(ThreadingHTTPServer):
