@@ -39,10 +39,13 @@ class Instance:
     """One instance of a component, in a store of its own. Any thread may call it, one at a time.
 
     `host` is handed to every implementation as its first argument. Instantiating may run start code of the component;
-    what implementations raise then comes out of the constructor.
+    what implementations raise then comes out of the constructor. Resources of the guest that the host holds are
+    numbered from `first_resource` up.
     """
 
-    def __init__(self, imports: ImportSet, host: Any, *, max_memory: int | None = None) -> None:
+    def __init__(
+        self, imports: ImportSet, host: Any, *, max_memory: int | None = None, first_resource: int = 0
+    ) -> None:
         self.imports = imports
         self.host = host
         #: False once a call did not return; nothing can be called any more.
@@ -57,7 +60,7 @@ class Instance:
         self.context: int = ffi.store_context(self._store)
         ffi.raise_copy_limit(self.context)
         #: What the guest holds of the host, and the host of the guest.
-        self.handles = Handles(self.context)
+        self.handles = Handles(self.context, first_resource)
         if max_memory is not None:
             ffi.limit_store(self._store, max_memory, -1, -1, -1, -1)
         if component.interruptible:

@@ -1,7 +1,7 @@
 """Handles: objects of the host that a guest holds, and objects of the guest that the host holds.
 
-Both are numbered by counters of the instance, from 0 up and never used again, so that the same calls give the same
-numbers in every instance.
+Both are numbered by counters of the instance and never used again, so that the same calls give the same numbers in
+every instance. Those that the host holds are known outside, so the owner of the instance says where they begin.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Handles:
         "objects",
     )
 
-    def __init__(self, context: int) -> None:
+    def __init__(self, context: int, first_guest: int = 0) -> None:
         self._context = context
         self._cell = ctypes.c_uint64()
         self._cell_address = ctypes.addressof(self._cell)
@@ -42,7 +42,7 @@ class Handles:
         self._next_rep = 0
         #: Guest resources by id: the address of wasmtime's handle, and the type.
         self._guests: dict[int, tuple[int, Resource]] = {}
-        self._next_guest = 0
+        self._next_guest = first_guest
         #: During the lowering of a call's arguments: guest resources given away, and reps lent for the call.
         self._given: list[int] = []
         self._borrowed: list[int] = []

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.entries import Create
     from durable_dsl.engine.oplog.store import Store
 
-#: The last entry that may be a promise.
-_PROMISED = "SELECT max(idx) FROM entry WHERE worker = ? AND kind = 'no-op'"
+#: The last entry that may be a promise or a resource.
+_GIVEN_OUT = "SELECT max(idx) FROM entry WHERE worker = ? AND kind IN ('no-op', 'create-resource')"
 _NEXT_VERSION = "SELECT coalesce(max(version) + 1, 0) FROM build WHERE component = ?"
 
 
@@ -193,8 +193,8 @@ def _worker(row: tables.Row) -> WorkerRow:
 
 
 def _retire(connection: sqlite3.Connection, worker: int) -> None:
-    """What promises of this worker were known by must not be given to those of a later one of its name."""
-    (used,) = connection.execute(_PROMISED, (worker,)).fetchone()
+    """What its promises and resources were known by must not be given to those of a later worker of its name."""
+    (used,) = connection.execute(_GIVEN_OUT, (worker,)).fetchone()
     row = tables.one(connection, "worker", "WHERE id = ?", (worker,))
     if used is None or row is None:
         return

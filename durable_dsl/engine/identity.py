@@ -1,8 +1,9 @@
 """Who a worker is in what it gives away: nothing that it was once known by is ever given to another one.
 
 A promise is known by the name of the worker that made it and a number: the oplog index, plus all indices that earlier
-workers of that name had used before they were deleted. Keys are derived from what no other worker has. A forked
-worker's history is that of another one, up to the entry at which it was forked: there it is who that one was.
+workers of that name had used before they were deleted. Resources that the guest gives out are numbered from there too:
+each takes an entry, so they never get as far as a later worker begins. Keys are derived from what no other worker has.
+A forked worker's history is that of another one, up to the entry at which it was forked: there it is who that one was.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ class Identity:
     def name_at(self, index: int) -> str:
         """What the worker was called that wrote this entry."""
         return self._at(index)[1]
+
+    @property
+    def first_resource(self) -> int:
+        """The number of the first resource that the guest gives out."""
+        return self._at(1)[2]
 
     def forked_at(self, index: int) -> tuple[Origin, ...]:
         """The origins of a worker that has a copy of the entries up to `index`."""

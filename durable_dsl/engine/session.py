@@ -112,7 +112,8 @@ class Session:
         """Instantiate. The component's start code may make host calls, so this can end like any guest call."""
         if self.host.cursor.live:
             self._went_live()
-        self._instance = Instance(self.component.imports, self.host, max_memory=self._max_memory)
+        first = self.host.identity.first_resource
+        self._instance = Instance(self.component.imports, self.host, max_memory=self._max_memory, first_resource=first)
 
     @property
     def _running(self) -> Instance:

@@ -179,6 +179,25 @@ def test_keys_are_of_one_worker(engine):
     assert "5" == engine.worker("other").invoke("run", "result = state['n']")
 
 
+def test_a_handle_is_of_one_worker(engine):
+    """What a deleted worker gave out is nothing of the next worker of that name; a fork has its source's."""
+    loaded = engine.load(guest("shop"))
+    handles = []
+    for name in ("shop", "shop", "other", "shop"):
+        handles.append(engine.worker(name, loaded).invoke("[constructor]cart", name))
+        engine.delete_worker(name)
+    one = engine.worker("shop", loaded)
+    mine = one.invoke("[constructor]cart", "ann")
+    for earlier in (handles[0], handles[1], handles[3]):
+        assert mine.id > earlier.id
+        with pytest.raises(UsageError, match="there is no cart"):
+            one.invoke("[method]cart.add", earlier, "pear")
+    assert 1 == one.invoke("[method]cart.add", mine, "pear")
+    fork = one.fork("fork")
+    assert 2 == fork.invoke("[method]cart.add", mine, "fig")
+    assert fork.invoke("[constructor]cart", "bob").id > mine.id
+
+
 REMAKES = """
 first = host.create_promise()
 if host.complete_promise(first, b"mine"):
