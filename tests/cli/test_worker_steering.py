@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 
 import pytest
 
 from durable_dsl.cli.main import main
 from tests.engine.http_guest import PRELUDE as HTTP
-from tests.engine.programs import ROOT, command, killed_when, rewritten
+from tests.engine.programs import ROOT, command, killed_when, opened, rewritten, worker
 from tests.guests import guest
 
 
@@ -239,3 +240,49 @@ def test_a_directory_that_was_taken_back(verb, tmp_path):
     assert 0 == verb("worker", "grant", "w", *grant)[0]
     assert 0 == verb("worker", "resume", "w")[0]
     assert ("idle", None) == (facts(verb)["status"], facts(verb)["wants"])
+
+
+def test_another_environment_for_a_worker_that_is_there(verb):
+    """It keeps its own; that is said, without the values, and there is a verb that changes it."""
+    reads = "result = dict(environment.get_environment()).get('A')"
+    assert ('"1"\n', "") == run(verb, reads, "--env", "A=1")[1:]
+    assert "" == run(verb, "result = 1", "--env", "A=1")[2]
+    status, out, err = run(verb, reads, "--env", "A=hunter2")
+    assert (0, '"1"\n') == (status, out)
+    assert "worker w keeps its environment, in which A is different; to change it: durable-dsl worker grant w" in err
+    assert "hunter2" not in err
+    assert 0 == verb("worker", "grant", "w", "--env", "A=2")[0]
+    assert ('"2"\n', "") == run(verb, reads, "--env", "A=2")[1:]
+    assert 0 == verb("worker", "revoke", "w", "--env", "A")[0]
+    assert '"1"\n' == run(verb, reads)[1]
+
+
+def test_grants_of_a_component(verb):
+    """For all of its workers, those to come too; mistakes in the command say what is missing."""
+    run(verb, "result = 1")
+    assert 0 == verb("worker", "grant", "--component", "script", "--allow-http", "a.test")[0]
+    assert ["a.test"] == facts(verb)["grants"]["http"]
+    assert json.loads(verb("worker", "revoke", "--component", "script", "--allow-http", "a.test", "--json")[1]) == {
+        "component": "script",
+        "grants": {"http": [], "dirs": [], "workers": [], "secrets": [], "env": {}},
+    }
+    assert 2 == verb("worker", "grant", "w")[0]
+    assert 2 == verb("worker", "grant", "--allow-http", "a.test")[0]
+    assert 2 == verb("worker", "grant", "w", "--component", "script", "--allow-http", "a.test")[0]
+    assert 1 == verb("worker", "grant", "nobody", "--allow-http", "a.test")[0]
+    assert 1 == verb("worker", "revoke", "w", "--allow-http", "a.test")[0]
+
+
+def test_what_waits_behind_a_promise_wants_a_grant(verb, tmp_path):
+    """The exit status says so, although the invocation that waited for the promise has come to its end."""
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        one.invoke("run", "state['p'] = host.create_promise()")
+        index = next(record.index for record in one.oplog() if record.kind == "no-op")
+        one.start("run", "host.await_promise(state['p'])")
+        while one.status != "suspended":
+            time.sleep(0.01)
+        one.start("run", f"{HTTP}\nsend('get', 'http://127.0.0.1:9/')", idempotency_key="second")
+    status, _, err = verb("worker", "complete-promise", "w", str(index), "x")
+    assert (1, True) == (status, "--allow-http 127.0.0.1:9" in err)
+    assert f"promise {index} completed" in err
