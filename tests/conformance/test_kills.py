@@ -136,12 +136,12 @@ def test_killed_anywhere(stories, story):
     """At a few of its commits: the outcome is that of a run without a kill."""
     undisturbed, worker = tell(stories, story)
     killed = 0
-    for point in random.Random(str(story)).sample(kill_points(worker), 6):
+    for point in random.Random(str(story)).sample(kill_points(worker), 4):
         outcome, worker = tell(stories, story, point)
         assert undisturbed == outcome, point
         killed += worker.killed
 
-    assert killed >= 3  # a run whose answers come sooner has fewer commits
+    assert killed >= 2  # a run whose answers come sooner has fewer commits
 
 
 @pytest.mark.exhaustive
