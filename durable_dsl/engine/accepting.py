@@ -31,37 +31,46 @@ class Accepting(Turns):
     def _accept(self, export: Export, values: list[Any], key: str | None, *, wait: bool) -> Invocation:
         """Everything that is wrong with the request has been found by now; nothing has been written."""
         job = Invocation(export, values, arguments_text(export, values), key or self.engine.new_key())
-        if key is not None:
+        if key is not None and self._driver is None and self._answered(job):  # that needs no lease
+            return job
+        mine = object()
+        first: Invocation | None = None
+        try:
             with self._condition:
-                known = self._jobs.get(key)
-            if known is not None:
-                return known
-            if self._answered(job):
-                return job
-        driver = self._open()
-        with self._condition:
-            if self._forgotten:
-                self._backlog.extend(self._load_queue(driver))
-            known = self._jobs.get(job.key)
-            if known is None:
-                self._refuse_if_over(driver, job)
-            self._take_up_backlog(driver)
-            if known is not None:
-                return known
-            direct = not self._turn
-            if direct:
-                self._turn = True
-            elif not _continues(driver, job):
-                self._queue.add(job)
-                self._waiting.append(job)
-            self._jobs[job.key] = job
-        if not direct:
+                driver = self._open()
+                self._backlog.read(self._build_of(driver))
+                known = self._backlog.find(job.key)
+                if known is None:
+                    if key is not None and self._answered(job):  # under the lease: nobody can run it meanwhile
+                        return job
+                    self._refuse_if_over(driver, job)
+                    self._put_behind(driver, job)
+                elif self._turn is None:  # it waits behind a failure
+                    self._refuse_if_over(driver, job)
+                self._backlog.want()
+                if self._turn is None:
+                    self._take(mine)
+                    first = self._backlog.next()
+            if first is job and wait:
+                self._drive(job)
+            elif first is not None:
+                self._hand_on(mine, first)
+        except BaseException as error:
+            if self._turn is mine:
+                self._abandon(error)
+            raise
+        finally:
+            self._give_on(mine)
+        return known or job
+
+    def _put_behind(self, driver: Driver, job: Invocation) -> None:
+        """Have it wait for its turn (holding the condition); on disk, unless it runs at once."""
+        begun = _continues(driver, job)
+        if not begun and (self._turn is not None or self._backlog.waits):
+            self._queue.add(job)
+        if self._turn is not None:
             driver.wake()
-        elif wait:
-            self._drive(job)
-        else:
-            self._spawn(job)
-        return job
+        self._backlog.add(job, first=begun)
 
     def accepted(self, key: str) -> bool:
         """Whether an invocation with this key is known to be under way or in the queue, as far as the disk says."""
@@ -100,10 +109,10 @@ class Accepting(Turns):
         place in the queue. False where one has begun just now: it may still turn out that it cannot.
         """
         driver = self._driver
-        if driver is None or not self._turn:
+        if driver is None or self._turn is None:
             return True
         with self._condition:
-            jobs = [job for job in self._jobs.values() if not (job.queued or job.done)]
+            jobs = self._backlog.unrecorded()
         begun = {entry.key: time for _, time, entry in driver.log.uncommitted() if isinstance(entry, _Begin)}
         for job in jobs:
             if job.key not in begun:

@@ -29,7 +29,7 @@ from durable_dsl.engine.component_file import ChangedFile, ComponentFile
 from durable_dsl.engine.cycles import Waiting
 from durable_dsl.engine.errors import StoreError, UsageError
 from durable_dsl.engine.grants import Grants, values_of
-from durable_dsl.engine.lease import Lease
+from durable_dsl.engine.idle import Idle
 from durable_dsl.engine.loading import LoadedComponent, build_facts, name_of
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.oplog.store import Store
@@ -93,6 +93,8 @@ class Engine:
         self._workers: dict[int, Worker] = {}
         self._watcher: Watcher | None = None
         self.closed = False
+        #: The workers that are held and do nothing; `idle.limit` says how many at most.
+        self.idle = Idle()
         try:
             make_private(data)
         except OSError as error:
@@ -296,15 +298,10 @@ class Engine:
         if number is None:
             return False
         with self._lock:
-            worker = self._workers.pop(number, None)
-        if worker is not None:
-            worker.close()
-        lease = Lease(self.leases, number, name)
-        try:
-            self.catalogue.delete_worker(number)
-            lease.remove()
-        finally:
-            lease.close()
+            worker = self._workers.get(number)
+        (worker or Worker(self, WorkerRow(number, name, ""))).delete()  # its own row may be damaged
+        with self._lock:
+            self._workers.pop(number, None)
         return True
 
     def _worker_of(self, row: WorkerRow) -> Worker:

@@ -16,7 +16,7 @@ from durable_dsl.engine.bridge import GuestTrap
 from durable_dsl.engine.clock import LAST
 from durable_dsl.engine.errors import InvocationError, UsageError
 from durable_dsl.engine.failures import Told, tell
-from durable_dsl.engine.lease import Lease
+from durable_dsl.engine.lease import Lease, OpenFilesError
 from durable_dsl.engine.oplog.entries import Entry, Error, Exited, Interrupted, Suspend
 from durable_dsl.engine.oplog.log import Oplog
 from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
@@ -57,8 +57,10 @@ class Driver:
         self._engine = engine
         self._condition = condition
         self._publish = publish
-        self._lease = Lease(engine.leases, worker.id, worker.name)
+        self._lease = _lease_of(worker)
         self._session: Session | None = None
+        self._entered = False  # between the beginning and the end of a `run`
+        self._closing: Closing | None = None
         self._signal: Signal | None = None
         self._wanted = False  # it had stopped for the want of a grant
         self._limit = None if engine.timeout is None else TimeLimit(engine.timeout, self.signal)
@@ -73,36 +75,55 @@ class Driver:
         self.log = Oplog(engine.store, worker.id, engine.clock, self.summary.ends)
 
     def close(self) -> None:
-        self.drop_session()
-        self._lease.close()
+        try:
+            self.drop_session()
+        finally:
+            self._lease.close()
 
     def drop_session(self) -> None:
         """Give the instance up; the next step replays."""
-        session, self._session = self._session, None
+        with self._condition:  # whoever has a signal for it comes before, or finds none
+            session, self._session = self._session, None
         if session is not None:
             session.close()
 
-    def signal(self, signal: Signal) -> None:
-        """End what runs now with `signal`, be it a guest or a wait between attempts."""
+    def signal(self, signal: Signal) -> bool:
+        """End what runs now with `signal`, be it a guest or a wait between attempts; False where nothing runs.
+
+        Closing ends what is just about to run, too.
+        """
         with self._condition:
+            if isinstance(signal, Closing):
+                self._closing = signal
+            if not self._entered:
+                return False
             self._signal = signal
-            session = self._session
+            if self._session is not None:
+                self._session.interrupt(signal)
             self._condition.notify_all()
-        if session is not None:
-            session.interrupt(signal)
+            return True
 
     def wake(self) -> None:
         """Somebody wants the worker: a suspended one looks whether what it waits for has come."""
         with self._condition:
             self._condition.notify_all()
 
+    def settled(self) -> None:
+        """An update was; whoever waits for that looks."""
+        with self._condition:
+            self._condition.notify_all()
+
     def run(self, job: Invocation | None) -> None:
         """Run `job`, or with None what is under way, to its end; raises where that is a failure."""
+        with self._condition:
+            if self._closing is not None:
+                raise closed(deleted=self._closing.deleted)
+            self._entered = True
+            self._condition.notify_all()  # who waits to stop it can
         try:
-            while True:
+            self._step(job)
+            while not self._left(job):
                 self._step(job)
-                if self._session is not None and (job is None or job.done):
-                    break
         except (InvocationError, UsageError):
             raise
         except BaseException:  # a fault of the host, or Ctrl-C: the instance stands somewhere in the middle
@@ -111,14 +132,28 @@ class Driver:
         finally:
             if self._limit is not None:
                 self._limit.close()
-            self._forget_signal()
+            self._leave()
 
-    def _forget_signal(self) -> None:
-        """One that came too late to end what ran must not end what runs next."""
-        late = self._signal is not None or (self._session is not None and self._session.host.signal is not None)
-        self._signal = None
-        if late:
-            self.drop_session()
+    def _left(self, job: Invocation | None) -> bool:
+        """Whether `run` is over. A restart that came when the invocation was done is carried out before."""
+        with self._condition:
+            if self._session is None or not (job is None or job.done):
+                return False
+            if isinstance(self._signal, Restart):
+                self._signal = None
+                self.drop_session()
+                return False
+            self._entered = False
+            return True
+
+    def _leave(self) -> None:
+        """A signal that came too late to end what ran must not end what runs next."""
+        with self._condition:
+            self._entered = False
+            late = self._signal is not None or (self._session is not None and self._session.host.signal is not None)
+            self._signal = None
+            if late:
+                self.drop_session()
 
     def _step(self, job: Invocation | None) -> None:
         """One attempt: replay if there is no instance, then the job; what ended it decides what follows."""
@@ -126,8 +161,12 @@ class Driver:
         try:
             session = self.session()
             if job is not None and not job.done:
-                self.status = "running"
-                value = session.invoke(job)
+                before, self.status = self.status, "running"
+                try:
+                    value = session.invoke(job)
+                except UsageError:  # nothing ran
+                    self.status = before
+                    raise
                 self._completed(job.key, value)
         except (Signal, GuestTrap) as signal:
             end = signal
@@ -222,8 +261,8 @@ class Driver:
                 raise results.exit_error(status)
             case Interrupt():
                 self._interrupted(end)
-            case Closing():
-                raise _closed()
+            case Closing(deleted=deleted):
+                raise closed(deleted=deleted)
             case NotGranted():
                 self.reload()
                 self.worker.permissions.stopped(str(end))
@@ -299,7 +338,7 @@ class Driver:
         if isinstance(signal, Interrupt):
             self._interrupted(signal)
         if isinstance(signal, Closing):
-            raise _closed()
+            raise closed(deleted=signal.deleted)
 
     def _interrupted(self, by: Interrupt) -> None:
         self._signal = None
@@ -307,6 +346,19 @@ class Driver:
         raise InvocationError(by.type, by.message, "", "interrupted")
 
 
-def _closed() -> InvocationError:
+def _lease_of(worker: Worker) -> Lease:
+    engine = worker.engine
+    try:
+        return Lease(engine.leases, worker.id, worker.name)
+    except OpenFilesError:
+        if not engine.idle.let_go_of_all():
+            raise
+    return Lease(engine.leases, worker.id, worker.name)
+
+
+def closed(*, deleted: bool) -> InvocationError:
+    """What becomes of an invocation whose engine is closed, or whose worker is deleted."""
+    if deleted:
+        return InvocationError("WorkerDeleted", "the worker was deleted", "", "deleted")
     said = "the engine was closed; the invocation goes on when the worker is opened again"
     return InvocationError("EngineClosed", said, "", "running")

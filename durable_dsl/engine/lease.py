@@ -8,6 +8,7 @@ gets the lease of a worker that was deleted finds no oplog, and no other worker 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from typing import TYPE_CHECKING
@@ -18,24 +19,40 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class OpenFilesError(StoreError):
+    """The process has as many files open as it may."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            path,
+            "this process has as many files open as it may (`ulimit -n`); each worker that runs or sleeps takes one",
+        )
+        self.args = (path,)
+
+
 class Lease:
     """The right to run one worker; held from construction to `close`."""
 
     def __init__(self, directory: Path, worker: int, name: str) -> None:
+        self._path = directory / str(worker)
         try:
             directory.mkdir(mode=0o700, exist_ok=True)
-            self._path = directory / str(worker)
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                raise OpenFilesError(str(directory)) from error
             raise StoreError(str(directory), error.strerror or str(error)) from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, str(os.getpid()).encode(), 0)
         except BlockingIOError:
             owner = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
             os.close(self._fd)
             raise LeaseError(name, owner) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            os.close(self._fd)
+            raise StoreError(str(self._path), error.strerror or str(error)) from error
 
     def remove(self) -> None:
         """Remove the file: the worker is deleted."""

@@ -46,6 +46,12 @@ class Queue:
         self._store.transaction(lambda connection: insert(connection, self._worker, job))
         job.queued = True
 
+    def remove(self, key: str) -> None:
+        """Take one out that will never begin."""
+        self._store.transaction(
+            lambda connection: connection.execute("DELETE FROM queue WHERE worker = ? AND key = ?", (self._worker, key))
+        )
+
     def tidy(self) -> None:
         """Remove rows that have outlived the beginning of their invocation."""
         if self._store.read(_OUTLIVED, (self._worker,)):

@@ -92,7 +92,11 @@ class TimedOut(Interrupt):
 
 
 class Closing(Signal):
-    """The engine is being closed: the worker stops as it would if the process died here."""
+    """The engine is being closed, or the worker deleted: it stops as it would if the process died here."""
+
+    def __init__(self, *, deleted: bool = False) -> None:
+        super().__init__(deleted)
+        self.deleted = deleted
 
 
 class Failure(Signal):

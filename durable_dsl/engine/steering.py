@@ -6,11 +6,13 @@ another process runs: that one is asked through the data directory (`watcher.py`
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine import permissions, promises, updating
-from durable_dsl.engine.errors import DamagedError, InvocationError, LeaseError, UsageError
+from durable_dsl.engine.background import in_background
+from durable_dsl.engine.errors import DamagedError, LeaseError, UsageError
 from durable_dsl.engine.identity import Identity
 from durable_dsl.engine.lease import Lease
 from durable_dsl.engine.oplog.entries import Create, Interrupted, PendingUpdate, Revert
@@ -20,21 +22,24 @@ from durable_dsl.engine.signals import Interrupt, Restart
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from durable_dsl.engine.driver import Driver
     from durable_dsl.engine.oplog.summary import Update
     from durable_dsl.engine.worker import Worker
 
+#: In seconds: how often whoever waits for an update looks, and asks again where another process has the worker.
+_LOOKS_AGAIN = 0.05
+_ASKS_AGAIN = 0.25
 _ACTIVE = frozenset({"running", "suspended", "retrying"})
 
 
 def interrupt(worker: Worker) -> bool:
     """Stop what runs, sleeps or waits for a retry; False if there is nothing to stop. It can be resumed."""
-    if worker.running:
-        worker.signal(Interrupt())
-        return True
     try:
-        with worker.turn() as driver:
+        with worker.turn_unless(lambda driver: driver.signal(Interrupt())) as driver:
+            if driver is None:
+                return True
             if driver.status not in _ACTIVE:
                 return False
             driver.drop_session()
@@ -49,12 +54,10 @@ def interrupt(worker: Worker) -> bool:
 
 def simulate_crash(worker: Worker) -> None:
     """Throw the instance away in the middle of what it does; replay goes on from the oplog at once."""
-    if worker.running:
-        worker.signal(Restart())
-        return
     try:
-        with worker.turn() as driver:
-            driver.drop_session()
+        with worker.turn_unless(lambda driver: driver.signal(Restart())) as driver:
+            if driver is not None:
+                driver.drop_session()
     except LeaseError:
         worker.engine.ask(worker.id, "simulate-crash")
 
@@ -139,25 +142,31 @@ def insert_fork(connection: sqlite3.Connection, worker: Worker, name: str, index
 
 
 def request_update(worker: Worker, version: int, mode: str) -> None:
-    """Ask for an update and let it happen: at once where nothing runs, else as soon as it can."""
+    """Ask for an update and let it happen, at once or, by a snapshot, as soon as what is under way has ended."""
     if worker.status == "exited":
         return
     _check(worker, version)
-    if mode == "automatic" and worker.running:
-        worker.add_hint(PendingUpdate(version, "automatic"))
-        worker.signal(Restart())
-    else:
-        worker.in_background(lambda driver: _carry_out(driver, version, mode))
+    _ask_for_update(worker, version, mode)
 
 
 def update(worker: Worker, version: int, mode: str = "automatic") -> Update:
-    """Move the worker to another version now, and say what became of that."""
+    """Move the worker to another version, and say what became of that; what is under way then goes on by itself."""
     _check(worker, version)
-    with worker.turn() as driver:
-        _carry_out(driver, version, mode)
-        if driver.status not in OVER:  # perhaps repaired: what had queued behind the failure goes on
-            worker.take_up_queue(driver)
-        return driver.summary.updates[-1]
+    if mode != "automatic" and worker.status in OVER:
+        raise UsageError(f"a worker that is {worker.status} cannot save a snapshot")
+    before = worker.engine.store.last_index(worker.id)
+    asked: Future[None] | None = None
+    while True:
+        if asked is None or asked.done():
+            if asked is not None:
+                asked.result()
+            asked = _ask_for_update(worker, version, mode, tells=False)
+            again = time.monotonic() + _ASKS_AGAIN
+        while not (asked.done() and time.monotonic() > again):
+            outcome = updating.outcome(worker.engine.store, worker.id, version, before)
+            if outcome is not None:
+                return outcome
+            worker.pause(_LOOKS_AGAIN)
 
 
 def _check(worker: Worker, version: int) -> None:
@@ -169,21 +178,57 @@ def _check(worker: Worker, version: int) -> None:
         raise UsageError(f"an update of worker {worker.name!r} to version {version} is under way already")
 
 
-def _carry_out(driver: Driver, version: int, mode: str) -> None:
-    """Whoever has the turn does this; an invocation that had not ended is continued by `Driver.run` afterwards."""
-    if mode == "automatic":
-        driver.drop_session()
+def _ask_for_update(worker: Worker, version: int, mode: str, *, tells: bool = True) -> Future[None]:
+    """In this process, in a thread, or in the one that holds the worker."""
+
+    def work() -> None:
+        try:
+            _see_through(worker, version, mode)
+        except LeaseError:
+            worker.engine.ask(worker.id, f"update {mode} {version}")
+
+    return in_background(worker, work, tells=tells)
+
+
+def _see_through(worker: Worker, version: int, mode: str) -> None:
+    """Have the update settled: by whatever runs, which starts again on the new build, or here."""
+    store, before = worker.engine.store, worker.engine.store.last_index(worker.id)
+
+    def restarted(driver: Driver) -> bool:
+        if mode != "automatic" or not driver.signal(Restart()):
+            return False
+        _note(driver, version)  # before it is seen: an instance is dropped under the condition
+        return True
+
+    def settled() -> bool:
+        return updating.outcome(store, worker.id, version, before) is not None
+
+    while not settled():
+        with worker.turn_unless(restarted) as driver:
+            if driver is not None:
+                _carry_out(worker, driver, version, mode)
+                return
+        worker.wait_while_running(settled)
+
+
+def _note(driver: Driver, version: int) -> None:
+    """On disk: the update is asked for; once, however often it is."""
+    if not updating.is_pending(driver.log.store, driver.worker.id, version):
         driver.log.append(PendingUpdate(version, "automatic"))
         driver.log.commit()
-    elif driver.status in OVER:
-        raise UsageError(f"a worker that is {driver.status} cannot save a snapshot")
-    elif updating.save_snapshot(driver, version) is not None:
-        driver.reload()
-        return
-    try:
-        driver.run(None)
-    except InvocationError as error:  # how the worker went on, on whichever build: its status tells
-        if error.type == "EngineClosed":
-            raise
-    finally:
-        driver.reload()
+
+
+def _carry_out(worker: Worker, driver: Driver, version: int, mode: str) -> None:
+    """With the turn: try it, and continue what had not ended on whichever build the worker is on then."""
+    if mode == "automatic":
+        _note(driver, version)
+        driver.drop_session()
+    else:
+        failed = worker.run(driver)  # a snapshot is taken between invocations
+        if failed is not None or driver.status in OVER:
+            updating.refused(driver, version, str(failed or f"a worker that is {driver.status} cannot save a snapshot"))
+        if failed is not None or driver.status in OVER or not updating.save_snapshot(driver, version):
+            driver.reload()
+            return
+    if worker.run(driver) is None:
+        worker.take_up_queue(driver)

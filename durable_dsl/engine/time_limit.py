@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class TimeLimit:
     """The alarm of one worker. `ring` is called with what ends the guest, from another thread."""
 
-    def __init__(self, seconds: float, ring: Callable[[TimedOut], None]) -> None:
+    def __init__(self, seconds: float, ring: Callable[[TimedOut], object]) -> None:
         self._seconds = seconds
         self._ring = ring
         #: When the time of each invocation that has begun is over; several are where one waits between attempts.

@@ -9,6 +9,7 @@ build's `save` gives bytes, the new build's `load` takes them, and the history b
 from __future__ import annotations
 
 import base64
+import json
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine import diagnosis, snapshots
@@ -16,12 +17,17 @@ from durable_dsl.engine.bridge import GuestTrap, UnknownExport
 from durable_dsl.engine.errors import EngineError, UsageError
 from durable_dsl.engine.failures import tell
 from durable_dsl.engine.oplog.entries import FailedUpdate, PendingUpdate, SuccessfulUpdate
+from durable_dsl.engine.oplog.summary import Update, summarize
 from durable_dsl.engine.signals import Closing, Divergence, Failure, NotGranted, Signal
 
 if TYPE_CHECKING:
     from durable_dsl.engine.driver import Driver
-    from durable_dsl.engine.oplog.summary import Update
+    from durable_dsl.engine.oplog.store import Store
     from durable_dsl.engine.session import Session
+
+_SETTLED = (
+    "FROM entry WHERE worker = ? AND idx > ? AND kind IN ('successful-update', 'failed-update') ORDER BY idx LIMIT 1"
+)
 
 
 def attempt(driver: Driver) -> Session | None:
@@ -46,6 +52,7 @@ def attempt(driver: Driver) -> Session | None:
         driver.log.commit()
         driver.summary.version = update.version
         driver.summary.failures = {}
+        driver.settled()
 
     try:
         session = driver.new_session(update.version, regions)
@@ -73,8 +80,9 @@ def attempt(driver: Driver) -> Session | None:
 def failed(driver: Driver, update: Update, reason: str) -> None:
     """Record the failure; the worker is on its old build again."""
     driver.drop_session()
-    driver.log.append(FailedUpdate(update.version, reason))
-    driver.log.commit()
+    if update.repairs:
+        driver.status = "failed"
+    refused(driver, update.version, reason)
 
 
 def _why(driver: Driver, end: BaseException, start: int | None = None) -> str:
@@ -89,17 +97,16 @@ def _why(driver: Driver, end: BaseException, start: int | None = None) -> str:
     return str(end)
 
 
-def save_snapshot(driver: Driver, version: int) -> str | None:
-    """Have the worker's build save its state and ask for the update; the reason where that failed."""
-    session = driver.session()
+def save_snapshot(driver: Driver, version: int) -> bool:
+    """Have the worker's build save its state and ask for the update; False where that failed, which is on record."""
     try:
-        saved = snapshots.save(session)
+        saved = snapshots.save(driver.session())
     except UnknownExport:
         reason = f"version {driver.summary.version} exports no save-snapshot"
-    except NotGranted as refused:
+    except NotGranted as refused_by:
         driver.drop_session()
-        raise UsageError(f"worker {driver.worker.name!r} cannot save its snapshot: {refused}") from refused
-    except (GuestTrap, Failure) as end:
+        raise UsageError(f"worker {driver.worker.name!r} cannot save its snapshot: {refused_by}") from refused_by
+    except (Signal, GuestTrap, EngineError) as end:
         reason = f"save-snapshot failed: {_why(driver, end)}"
         driver.drop_session()
     else:
@@ -107,7 +114,29 @@ def save_snapshot(driver: Driver, version: int) -> str | None:
         driver.log.append(PendingUpdate(version, "snapshot-based", snapshot))
         driver.log.commit()
         driver.drop_session()
-        return None
+        return True
+    refused(driver, version, reason)
+    return False
+
+
+def refused(driver: Driver, version: int, reason: str) -> None:
+    """Record that the update could not even be asked for."""
     driver.log.append(FailedUpdate(version, reason))
     driver.log.commit()
-    return reason
+    driver.settled()
+
+
+def outcome(store: Store, worker: int, version: int, after: int) -> Update | None:
+    """What became of an update that was asked for when the oplog had `after` entries; None where that is open."""
+    for index, kind, detail in store.read(f"SELECT idx, kind, detail {_SETTLED}", (worker, after)):
+        members = json.loads(detail)
+        if members["version"] == version:
+            successful = kind == SuccessfulUpdate.kind
+            return Update(index, version, "", "successful" if successful else "failed", members.get("details", ""))
+    return None
+
+
+def is_pending(store: Store, worker: int, version: int) -> bool:
+    """Whether an update to this version was asked for and is not settled."""
+    updates = summarize(store, worker).updates
+    return any(one.status == "pending" and one.version == version for one in updates)

@@ -7,7 +7,6 @@ of instances that nobody has used for a while, so that an idle worker costs noth
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine.errors import StoreError
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from durable_dsl.engine.api import Engine
+    from durable_dsl.engine.worker import Worker
 
 _SECONDS = 0.1
 
@@ -61,23 +61,29 @@ class Watcher:
         self._thread.join()
 
     def _watch(self) -> None:
-        store = self._engine.store
         while not self._closed.wait(_SECONDS):
-            for worker in self._engine.opened_workers():
-                worker.release_if_idle(self._engine.keep_idle)
-            with suppress(StoreError):  # the workers' own accesses tell of it
-                for worker, action in store.read("SELECT worker, action FROM control"):
-                    self._carry_out(worker, action)
-                self._engine.schedule.look()
+            try:
+                look(self._engine)
+            except StoreError:  # the workers' own accesses tell of it
+                pass
+            except Exception as error:  # noqa: BLE001 - nobody else would hear of it, and it has more to look after
+                self._engine.tell_once(f"warning: looking after workers failed: {type(error).__name__}: {error}")
 
-    def _carry_out(self, worker: int, action: str) -> None:
-        held = next((one for one in self._engine.opened_workers() if one.id == worker and one.held), None)
-        if held is None:  # another process is asked
-            return
-        if action == "release":
-            held.release_if_idle(0)
-            if not held.make_known():  # at the next look
-                return
-        elif held.running:
-            held.signal(Interrupt() if action == "interrupt" else Restart())
-        forget(self._engine, worker)
+
+def look(engine: Engine) -> None:
+    """Do what is to be done now."""
+    engine.idle.overdue(engine.keep_idle)
+    for worker, action in engine.store.read("SELECT worker, action FROM control"):
+        held = next((one for one in engine.opened_workers() if one.id == worker and one.held), None)
+        if held is not None and _carried_out(held, action):  # else another process is asked
+            forget(engine, worker)
+    engine.schedule.look()
+
+
+def _carried_out(worker: Worker, action: str) -> bool:
+    """False where it is to be tried again at the next look."""
+    if action == "release":
+        worker.release_for_others()
+        return worker.make_known()
+    worker.signal(Interrupt() if action == "interrupt" else Restart())
+    return True

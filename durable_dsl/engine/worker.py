@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine import steering, suspended, unfinished
 from durable_dsl.engine.accepting import Accepting, told
+from durable_dsl.engine.background import in_background
 from durable_dsl.engine.driver import Driver
 from durable_dsl.engine.elsewhere import begun_or_joined
-from durable_dsl.engine.errors import DamagedError, StoreError, UpdateRefused, UsageError
+from durable_dsl.engine.errors import DamagedError, UpdateRefused, UsageError
 from durable_dsl.engine.grants import Grants, values_of
 from durable_dsl.engine.json_form import python_arguments
 from durable_dsl.engine.oplog.entries import Create, Record
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.catalogue import WorkerRow
     from durable_dsl.engine.component import Export
+    from durable_dsl.engine.errors import InvocationError
     from durable_dsl.engine.invocation import Invocation
     from durable_dsl.engine.loading import LoadedComponent
 
@@ -42,8 +44,6 @@ class Worker(Accepting):
         return f"<Worker {self.name} {self.status}>"
 
     def _new_driver(self) -> Driver:
-        if self.engine.closed:
-            raise StoreError(str(self.engine.store.path), "the engine was closed")
         return Driver(self, self._condition, self._publish)
 
     # Calling
@@ -93,22 +93,21 @@ class Worker(Accepting):
                 f"worker {self.name!r} is {self.status} and cannot be resumed",
                 "revert it, or update it to a fixed build",
             )
-        if self._driver is not None:
-            self._driver.wake()
-        with self.turn() as driver:
-            failed = self._run(driver, None) if driver.status not in OVER else None  # another thread may have run it
-            if failed is not None and failed.type in {"Divergence", "NotGranted"}:
-                raise failed
-            self.take_up_queue(driver)
+        self.wake()
+        failed = self._resume()
+        if failed is not None and failed.type in {"Divergence", "NotGranted"}:
+            raise failed
 
-    def settle(self) -> None:
-        """Wait until nothing runs in the worker and nothing waits for its turn."""
-        with self._condition:
-            self._condition.wait_for(lambda: not self._turn)
+    def _resume(self) -> InvocationError | None:
+        with self.turn() as driver:
+            failed = self.run(driver) if driver.status not in OVER else None  # another thread may have run it
+            if failed is None:
+                self.take_up_queue(driver)
+            return failed
 
     def resume_in_background(self) -> None:
         """`resume` in a thread; nothing happens where another process runs the worker."""
-        self.in_background(lambda driver: driver.status in OVER or self._run(driver, None))
+        in_background(self, self._resume)
 
     def update(self, component: LoadedComponent, *, snapshot: bool = False) -> None:
         """Move to another build: by replaying the history on it, or by its snapshot functions.
@@ -192,7 +191,8 @@ class Worker(Accepting):
     def oplog(self) -> list[Record]:
         """All entries in order, with those that are still in the memory buffer."""
         # The memory first: what leaves it meanwhile is found on disk.
-        buffered = self._driver.log.uncommitted() if self._driver is not None else []
+        driver = self._driver
+        buffered = driver.log.uncommitted() if driver is not None else []
         try:
             found = list(self.engine.store.records(self.id))
         except DamagedError:

@@ -65,7 +65,7 @@ def steer(data: Path, seed: int, builds: list[str]) -> None:
                 elif operation == "crash":
                     one.simulate_crash()
                 elif operation == "release":
-                    one.release_if_idle(0)
+                    one.release_if_idle()
             except (UsageError, UpdateRefused, LeaseError):  # an answer like any other
                 continue
 

@@ -85,7 +85,7 @@ def test_an_idle_worker_lets_go(tmp_path):
         one.invoke("run", "state['n'] = 1")
         with opened(tmp_path) as other, pytest.raises(LeaseError):
             worker(other).start("run", "")
-        one.release_if_idle(0)
+        one.release_if_idle()
         with opened(tmp_path) as other:
             assert "1" == worker(other).invoke("run", "result = state['n']; state['n'] = 2")
 

@@ -87,7 +87,8 @@ def test_an_invocation_that_waits_for_a_replay_is_joined(tmp_path):
     with opened(tmp_path) as engine, opened(tmp_path) as other:
         one = worker(engine)
         with one.turn():
-            one._jobs["k"] = job = Invocation(one._build().resolve("run"), ["result = 1"], '["result = 1"]', "k")
+            job = Invocation(one._build().resolve("run"), ["result = 1"], '["result = 1"]', "k")
+            one._backlog.add(job)
             assert not worker(other).accepted("k")
             with pytest.raises(LeaseError):
                 worker(other).start("run", "result = 1", idempotency_key="k")

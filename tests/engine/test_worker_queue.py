@@ -112,3 +112,59 @@ def test_a_row_that_outlived_its_beginning_is_removed(tmp_path):
         assert "1" == one.invoke("run", "", idempotency_key="begun")
         one.settle()
         assert [] == engine.store.read("SELECT key FROM queue")
+
+
+PROMISE = program("""
+    promise = host.create_promise()
+    print(promise.oplog_idx, file=sys.stderr)
+    result = host.await_promise(promise).decode()
+""")
+
+
+@pytest.fixture
+def left_behind(tmp_path):
+    """A directory in which `pk` waits for a promise and `qk` in the queue, and no process is there any more."""
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = worker(engine)
+        one.start("run", PROMISE, idempotency_key="pk")
+        until(lambda: one.status == "suspended")
+        one.start("run", "result = 'q'", idempotency_key="qk")
+        return tmp_path, next(record.index for record in one.oplog() if record.kind == "no-op")
+
+
+@pytest.mark.guarantee("TURN-2")
+def test_what_an_earlier_process_accepted_is_run_by_whoever_asks_for_it(left_behind):
+    """Also where the worker was only woken by its promise."""
+    data, index = left_behind
+    with opened(data, clock=SystemClock()) as engine:
+        one = engine.worker("w")
+        engine.complete_promise("w", index, b"given")
+        until(lambda: one.status == "idle")
+        assert "q" == one.start("run", "result = 'q'", idempotency_key="qk").wait(20)
+        assert "given" == one.invoke("run", PROMISE, idempotency_key="pk")
+
+
+@pytest.mark.guarantee("TURN-2")
+def test_what_an_earlier_process_accepted_is_not_lost_by_letting_the_worker_go(left_behind):
+    """What was read from the queue is read again by whoever opens the worker next, this process too."""
+    data, index = left_behind
+    with opened(data, clock=SystemClock()) as engine:
+        one = engine.worker("w")
+        with one.turn():
+            pass
+        assert one.release_if_idle()
+        engine.complete_promise("w", index, b"given")
+        assert "q" == one.start("run", "result = 'q'", idempotency_key="qk").wait(20)
+
+
+def test_an_interrupt_leaves_what_waits_for_the_next_who_wants_it(left_behind):
+    """A resumed invocation that is interrupted again does not go on because something else waits."""
+    data, _ = left_behind
+    with opened(data, clock=SystemClock()) as engine:
+        one = engine.worker("w")
+        one.resume_in_background()
+        until(lambda: one.running and one.status == "suspended")
+        assert one.interrupt()
+        one.settle()
+        assert "interrupted" == one.status
+        assert ["qk"] == [queued["idempotency_key"] for queued in one.describe(full=True)["pending"]]

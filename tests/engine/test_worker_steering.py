@@ -176,7 +176,7 @@ def test_a_fixed_build_repairs_a_failed_worker(tmp_path):
         one.invoke("add", 1)
         with pytest.raises(InvocationError, match="ZeroDivisionError"):
             one.invoke("add", 0, idempotency_key="k")
-        ledger(engine, edit=FIXED)
+        ledger(engine, edit=FIXED).settle()
 
         assert "idle" == one.status
         assert 2 == one.invoke("add", 0, idempotency_key="k")
