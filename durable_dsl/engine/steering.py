@@ -146,7 +146,7 @@ def request_update(worker: Worker, version: int, mode: str) -> None:
     if worker.status == "exited":
         return
     _check(worker, version)
-    _ask_for_update(worker, version, mode)
+    _ask_for_update(worker, version, mode, worker.engine.store.last_index(worker.id))
 
 
 def update(worker: Worker, version: int, mode: str = "automatic") -> Update:
@@ -156,17 +156,18 @@ def update(worker: Worker, version: int, mode: str = "automatic") -> Update:
         raise UsageError(f"a worker that is {worker.status} cannot save a snapshot")
     before = worker.engine.store.last_index(worker.id)
     asked: Future[None] | None = None
+    asks_again = 0.0
     while True:
-        if asked is None or asked.done():
+        done = asked is not None and asked.done()  # looked at first: what it settled is found then
+        outcome = updating.outcome(worker.engine.store, worker.id, version, before)
+        if outcome is not None:
+            return outcome
+        if asked is None or (done and time.monotonic() >= asks_again):
             if asked is not None:
                 asked.result()
-            asked = _ask_for_update(worker, version, mode, tells=False)
-            again = time.monotonic() + _ASKS_AGAIN
-        while not (asked.done() and time.monotonic() > again):
-            outcome = updating.outcome(worker.engine.store, worker.id, version, before)
-            if outcome is not None:
-                return outcome
-            worker.pause(_LOOKS_AGAIN)
+            asked = _ask_for_update(worker, version, mode, before, tells=False)
+            asks_again = time.monotonic() + _ASKS_AGAIN
+        worker.pause(_LOOKS_AGAIN)
 
 
 def _check(worker: Worker, version: int) -> None:
@@ -178,37 +179,42 @@ def _check(worker: Worker, version: int) -> None:
         raise UsageError(f"an update of worker {worker.name!r} to version {version} is under way already")
 
 
-def _ask_for_update(worker: Worker, version: int, mode: str, *, tells: bool = True) -> Future[None]:
-    """In this process, in a thread, or in the one that holds the worker."""
-
-    def work() -> None:
-        try:
-            _see_through(worker, version, mode)
-        except LeaseError:
-            worker.engine.ask(worker.id, f"update {mode} {version}")
-
-    return in_background(worker, work, tells=tells)
-
-
-def _see_through(worker: Worker, version: int, mode: str) -> None:
-    """Have the update settled: by whatever runs, which starts again on the new build, or here."""
-    store, before = worker.engine.store, worker.engine.store.last_index(worker.id)
+def _ask_for_update(worker: Worker, version: int, mode: str, before: int, *, tells: bool = True) -> Future[None]:
+    """In this process, or in the one that holds the worker; seen through in a thread. It was asked for at `before`."""
 
     def restarted(driver: Driver) -> bool:
-        if mode != "automatic" or not driver.signal(Restart()):
+        if mode != "automatic":
+            return False
+        if updating.is_pending(driver.log.store, worker.id, version):
+            return True
+        if not driver.signal(Restart()):
             return False
         _note(driver, version)  # before it is seen: an instance is dropped under the condition
         return True
 
     def settled() -> bool:
-        return updating.outcome(store, worker.id, version, before) is not None
+        return updating.outcome(worker.engine.store, worker.id, version, before) is not None
 
-    while not settled():
-        with worker.turn_unless(restarted) as driver:
-            if driver is not None:
-                _carry_out(worker, driver, version, mode)
-                return
-        worker.wait_while_running(settled)
+    def work() -> None:
+        try:
+            while not settled():
+                with worker.turn_unless(restarted) as driver:
+                    if driver is not None:
+                        if not settled():
+                            _carry_out(worker, driver, version, mode)
+                        return
+                worker.wait_while_running(settled)
+        except LeaseError:
+            worker.engine.ask(worker.id, f"update {mode} {version} {before}")
+
+    worker.while_running(restarted)  # at once, or what waits in the queue would come before
+    return in_background(worker, work, tells=tells)
+
+
+def carry_out_update(worker: Worker, action: str) -> None:
+    """Another process has asked for it, as `update MODE VERSION BEFORE`."""
+    _, mode, version, before = action.split()
+    _ask_for_update(worker, int(version), mode, int(before))
 
 
 def _note(driver: Driver, version: int) -> None:

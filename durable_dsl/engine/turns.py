@@ -324,6 +324,11 @@ class Turns:
         with self._condition:
             self._condition.wait_for(lambda: self._turn is None)
 
+    def while_running(self, done: Callable[[Driver], bool]) -> bool:
+        """`done(driver)` where something has the turn now; False where nothing has."""
+        with self._condition:
+            return self._turn is not None and self._driver is not None and done(self._driver)
+
     def wait_while_running(self, done: Callable[[], bool]) -> None:
         """The same, or until `done()`, which is looked at when something has happened."""
         with self._condition:

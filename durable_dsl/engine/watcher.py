@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from durable_dsl.engine import steering
 from durable_dsl.engine.errors import StoreError
 from durable_dsl.engine.signals import Interrupt, Restart
 
@@ -85,5 +86,8 @@ def _carried_out(worker: Worker, action: str) -> bool:
     if action == "release":
         worker.release_for_others()
         return worker.make_known()
-    worker.signal(Interrupt() if action == "interrupt" else Restart())
+    if action.startswith("update"):
+        steering.carry_out_update(worker, action)
+    else:
+        worker.signal(Interrupt() if action == "interrupt" else Restart())
     return True

@@ -33,12 +33,13 @@ def test_the_queue_goes_on_after_an_update_in_the_middle(tmp_path, update, build
     with opened(tmp_path, clock=SystemClock()) as engine:
         one = worker(engine)
         one.invoke("run", FIRST[update])
-        running = one.start("run", "host.generate_idempotency_key(); time.sleep(0.5); result = 'first'")
+        version = engine.load(guest("script", edit=NEW)).version  # compiled before it is waited for
+        running = one.start("run", "host.generate_idempotency_key(); time.sleep(2); result = 'first'")
         until(lambda: one.running and one.oplog_index > 16)
         queued = [one.start("run", f"result = f'{name}{{VERSION}}'", idempotency_key=name) for name in "bc"]
-        steering.request_update(one, engine.load(guest("script", edit=NEW)).version, "automatic")
+        steering.request_update(one, version, "automatic")
 
-        assert ["first", f"b{build}", f"c{build}"] == [job.wait(10) for job in (running, *queued)]
+        assert ["first", f"b{build}", f"c{build}"] == [job.wait(60) for job in (running, *queued)]
         assert 4 == sum(record.kind == "exported-function-completed" for record in one.oplog())
 
 
