@@ -62,21 +62,26 @@ def simulate_crash(worker: Worker) -> None:
         worker.engine.ask(worker.id, "simulate-crash")
 
 
-def revert(worker: Worker, index: int) -> None:
-    """Take back everything after entry `index`: for replay, for results, for promises, for the worker's status."""
+def revert(worker: Worker, index: int, key: str | None = None) -> None:
+    """Take back everything after entry `index`: for replay, for results, for promises, for the worker's status.
+
+    Under a `key`, as another worker has it, that is done once.
+    """
 
     def taken_back(connection: sqlite3.Connection) -> None:
         promises.take_back(connection, worker.id, index)
 
     try:
         with worker.turn() as driver:
+            if _is_reverted(worker, key):
+                return
             last = driver.log.last
             _check_reach(worker, index, last)
             driver.drop_session()
             if index == last:  # but for a value that the worker has not seen
                 worker.engine.store.transaction(taken_back)
                 return
-            driver.log.append(Revert(index + 1, last))
+            driver.log.append(Revert(index + 1, last, key))
             driver.log.at_next_commit(taken_back)
             driver.reload()
     except DamagedError as damage:
@@ -105,9 +110,16 @@ def _check_reach(worker: Worker, index: int, last: int) -> None:
         raise UsageError(f"worker {worker.name!r} has entries 1 to {last}, it cannot go back to {index}")
 
 
-def revert_invocations(worker: Worker, count: int) -> None:
-    """Take back the last `count` invocations."""
+def _is_reverted(worker: Worker, key: str | None) -> bool:
+    query = "SELECT 1 FROM entry WHERE worker = ? AND key = ? AND kind = 'revert'"
+    return key is not None and worker.engine.store.read_one(query, (worker.id, key)) is not None
+
+
+def revert_invocations(worker: Worker, count: int, key: str | None = None) -> None:
+    """Take back the last `count` invocations; under a `key` once."""
     with worker.turn() as driver:
+        if _is_reverted(worker, key):
+            return
         reverted = driver.summary.reverted
         begun = [
             record.index
@@ -116,7 +128,7 @@ def revert_invocations(worker: Worker, count: int) -> None:
         ]
     if not 1 <= count <= len(begun):
         raise UsageError(f"worker {worker.name!r} has {len(begun)} invocations, it cannot take back {count}")
-    revert(worker, begun[-count] - 1)
+    revert(worker, begun[-count] - 1, key)
 
 
 def fork(worker: Worker, name: str, index: int) -> None:

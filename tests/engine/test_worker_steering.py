@@ -306,3 +306,20 @@ def test_forking_where_nothing_goes_on(tmp_path):
         with pytest.raises(UsageError, match="there is a worker 'copy' already"):
             one.fork("copy")
         assert ["copy", "w"] == [found.name for found in engine.workers()]
+
+
+def test_what_another_worker_takes_back_is_taken_back_once(tmp_path):
+    """It may ask again after a crash; what was done since stays."""
+    from durable_dsl.engine import steering
+
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        for number in range(3):
+            one.invoke("run", f"state['n'] = {number}")
+        for _ in range(2):
+            steering.revert_invocations(one, 1, "key")
+        assert "1" == one.invoke("run", "result = state['n']")
+        one.invoke("run", "state['n'] = 7")
+        for again in (steering.revert_invocations, steering.revert):
+            again(one, 1, "key")
+        assert "7" == one.invoke("run", "result = state['n']")

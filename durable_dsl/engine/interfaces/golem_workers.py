@@ -14,7 +14,7 @@ from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine import filters, steering
 from durable_dsl.engine.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
 from durable_dsl.engine.errors import EngineError
-from durable_dsl.engine.interfaces.golem_host import golem_host
+from durable_dsl.engine.interfaces.golem_host import derived_key, golem_host
 from durable_dsl.engine.interfaces.golem_ids import (
     find_worker,
     known_worker,
@@ -169,10 +169,11 @@ def revert_worker(host: Host, worker: Record, target: Record) -> None:
     if row.id == host.worker.id:
         raise Failure("a worker cannot revert itself while it runs; set-oplog-index goes back", "HostError")
     one = host.worker.engine.reach(row.name)
+    key = derived_key(host, f"revert-{host.position}")  # the same where this is done again
     if how == "revert-to-oplog-index":
-        _carried_out(steering.revert, one, number)
+        _carried_out(steering.revert, one, number, key)
     else:
-        _carried_out(steering.revert_invocations, one, number)
+        _carried_out(steering.revert_invocations, one, number, key)
 
 
 def _component(host: Host, reference: str) -> Record | None:

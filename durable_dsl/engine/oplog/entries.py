@@ -300,12 +300,13 @@ class Log(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Revert(Entry):
-    """Entries `start` to `end` are taken back, for replay and for results."""
+    """Entries `start` to `end` are taken back, for replay and for results. `key` is what another worker asked with."""
 
     kind: ClassVar[str] = "revert"
     hint: ClassVar[bool] = True
     start: int
     end: int
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
