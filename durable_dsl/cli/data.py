@@ -226,6 +226,9 @@ def invocation_failed(error: InvocationError, worker: str, key: str | None = Non
             "nothing was changed; go on with the build that fits, or: durable-dsl worker update --snapshot, "
             "worker revert, worker fork"
         )
+        if "recorded filesystem::" in error.message:  # of a file from before grants were kept with workers
+            grant = f"durable-dsl worker grant {shlex.quote(worker)} --dir …"
+            hint = f"if it was run with a --dir that it does not have, give it that: {grant}; otherwise, {hint}"
         told = f"{error.message}\n{error.traceback}".strip()
         said = f"worker {worker!r} does something else than its oplog has recorded: {told}"
         return CommandError(said, hint, error=redacted(error.as_json()), facts=facts)

@@ -37,6 +37,7 @@ class Worker(Accepting):
     def __init__(self, engine: Engine, row: WorkerRow) -> None:
         super().__init__(engine, row)
         self.default_policy: RetryPolicy = DEFAULT_POLICY
+        self._created: Create | None = None
         #: What its user's engine was opened with, and it did not have yet.
         self.granted_anew = Grants()
 
@@ -183,10 +184,12 @@ class Worker(Accepting):
 
     @property
     def created(self) -> Create:
-        """Entry 1."""
-        record = next(self.engine.store.records(self.id, "AND idx = 1"))
-        assert isinstance(record.entry, Create)
-        return record.entry
+        """Entry 1, which never changes."""
+        if self._created is None:
+            record = next(self.engine.store.records(self.id, "AND idx = 1"))
+            assert isinstance(record.entry, Create)
+            self._created = record.entry
+        return self._created
 
     def oplog(self) -> list[Record]:
         """All entries in order, with those that are still in the memory buffer."""

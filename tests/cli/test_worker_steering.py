@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import time
 
@@ -286,3 +287,17 @@ def test_what_waits_behind_a_promise_wants_a_grant(verb, tmp_path):
     status, _, err = verb("worker", "complete-promise", "w", str(index), "x")
     assert (1, True) == (status, "--allow-http 127.0.0.1:9" in err)
     assert f"promise {index} completed" in err
+
+
+def test_a_directory_that_was_given_before_grants_were_kept(verb, tmp_path):
+    """The worker's history is of a directory that nothing knows of: the hint says what to give."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "file").write_text("text")
+    grant = ("--dir", f"{tmp_path / 'shared'}::/shared")
+    assert '"text"\n' == run(verb, "result = open('/shared/file').read()", *grant)[1]
+    with sqlite3.connect(tmp_path / "durable.sqlite3") as connection:
+        connection.execute("DELETE FROM grants")
+    status, _, err = run(verb, "result = 1")
+    assert (1, True) == (status, "give it that: durable-dsl worker grant w --dir" in err)
+    assert 0 == verb("worker", "grant", "w", *grant)[0]
+    assert '"1"\n' == run(verb, "result = 1")[1]
