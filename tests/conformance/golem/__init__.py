@@ -8,8 +8,8 @@ stock conversions cannot tell cases of a variant with equal payloads apart.
 
     worker = Worker(component, environment={"PORT": "8080"})
     outcome = worker.invoke("place", order)
+    worker.kill("before", 30)  # dies in the next call, before its thirtieth commit, and goes on
     worker.restart()
-    worker.kill("before", 3)
 
 | module | what it is |
 |---|---|
@@ -23,6 +23,10 @@ stock conversions cannot tell cases of a variant with equal payloads apart.
 | `requests`, `responses` | wasi:http |
 | `api` | golem:api/host |
 | `worker` | invocations, failures and retries, kills, restarts, updates |
+| `crossing` | components, and values on their way in and out |
+| `signals` | what ends a guest call |
+| `outside` | an HTTP server for stories: it notes what reaches it |
+| `kinds` | entries in one short language, to compare them |
 
 Not offered, and an error of the test that asks for it: remote calls, key-value and blob stores, files, snapshots,
 trailers of responses.
