@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from durable_dsl.engine.host import Host
 
 
+_LARGEST_READ = 1 << 20
+
+
 class OutgoingValue:
     """The resource `outgoing-value`: what is written until it is stored."""
 
@@ -62,7 +65,7 @@ class ValueReader(InputStream):
     def read(self, _host: Host, length: int) -> bytes:
         if length == 0:
             return b""
-        data = self._content[self._at : self._at + length]
+        data = self._content[self._at : self._at + min(length, _LARGEST_READ)]
         if not data:
             raise StreamClosed
         self._at += len(data)
