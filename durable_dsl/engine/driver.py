@@ -120,6 +120,8 @@ class Driver:
                 raise closed(deleted=self._closing.deleted)
             self._entered = True
             self._condition.notify_all()  # who waits to stop it can
+        if self._limit is not None:
+            self._limit.lasting = True
         try:
             self._step(job)
             while not self._left(job):
@@ -131,6 +133,7 @@ class Driver:
             raise
         finally:
             if self._limit is not None:
+                self._limit.lasting = False
                 self._limit.close()
             self._leave()
 

@@ -194,7 +194,11 @@ class Session:
         if self.limit is None:
             return self._enter(export, arguments)
         self.limit.begin(key)
-        value = self._enter(export, arguments)
+        try:
+            value = self._enter(export, arguments)
+        except BaseException:
+            self.limit.broken_off()
+            raise
         self.limit.completed(key)
         return value
 

@@ -77,6 +77,9 @@ class Interrupt(Signal):
     type = "Interrupted"
     message = "the invocation was interrupted"
 
+    def __str__(self) -> str:
+        return self.message
+
 
 class TimedOut(Interrupt):
     """The invocation took longer than the engine's time limit."""

@@ -26,6 +26,8 @@ class TimeLimit:
         #: When the time of each invocation that has begun is over; several are where one waits between attempts.
         self._ends: dict[str, float] = {}
         self._alarm: threading.Timer | None = None
+        #: Whether what is ended may go on in another attempt, after a wait that counts.
+        self.lasting = False
 
     def begin(self, key: str) -> None:
         """An invocation begins, or goes on in another attempt."""
@@ -39,6 +41,11 @@ class TimeLimit:
         """It has come to its end."""
         self._ends.pop(key, None)
         self._stop()
+
+    def broken_off(self) -> None:
+        """Something has ended it; only where another attempt may follow does its time go on."""
+        if not self.lasting:
+            self.close()
 
     def close(self) -> None:
         """Nothing runs any more."""
