@@ -12,6 +12,7 @@ from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.oplog.view import as_json
 from tests.engine.programs import ROOT, command, killed_when, kinds, opened, parsed, program, run_command, worker
+from tests.foreign.waiting import until
 from tests.guests import guest
 
 PRELUDE = """
@@ -375,3 +376,23 @@ def test_a_callee_that_another_process_holds(tmp_path):
         assert "42" == said["result"]
         assert time.monotonic() - started < engine.keep_idle / 2
         assert "42" == held.invoke("run", "result = state['n']")
+
+
+def test_a_call_that_is_made_again_keeps_nobody_waiting(engine, script):
+    """After a crash the caller's own time goes on, though the callee's answer is far away."""
+    text = """
+        waits = string("host.await_promise(host.create_promise())")
+        call = other("callee", CALLEE).async_invoke_and_await("run", [waits])
+        limit = monotonic_clock.subscribe_duration(2_000_000_000)
+        print("waiting", flush=True)
+        monotonic_clock.subscribe_duration(1_000_000_000).block()
+        first = call.get()
+        result = first, poll.poll([call.subscribe(), limit])
+    """
+    source = f"{PRELUDE}\nCALLEE = {script.id!r}\n{program(text)}"
+    one = worker(engine, "caller")
+    job = one.start("run", source)
+    until(lambda: "callee" in {each.name for each in engine.workers() if each.status == "suspended"})
+    one.simulate_crash()
+
+    assert "(None, [1])" == job.wait(30)
