@@ -32,6 +32,7 @@ from durable_dsl.engine.signals import (
     Rewind,
     Signal,
     Suspended,
+    TimedOut,
     UnfinishedWrite,
 )
 from durable_dsl.engine.suspension import LOOKS_AGAIN
@@ -63,7 +64,7 @@ class Driver:
         self._closing: Closing | None = None
         self._signal: Signal | None = None
         self._wanted = False  # it had stopped for the want of a grant
-        self._limit = None if engine.timeout is None else TimeLimit(engine.timeout, self.signal)
+        self._limit = None if engine.timeout is None else TimeLimit(engine.timeout, self._time_is_over)
         self.places = engine.places
         self.keeps = engine.keep_idle
         try:
@@ -102,6 +103,13 @@ class Driver:
                 self._session.interrupt(signal)
             self._condition.notify_all()
             return True
+
+    def _time_is_over(self, signal: TimedOut) -> None:
+        """Of an invocation, or of what runs beside them, such as the saving of a snapshot."""
+        if not self.signal(signal):
+            with self._condition:
+                if self._session is not None:
+                    self._session.interrupt(signal)
 
     def wake(self) -> None:
         """Somebody wants the worker: a suspended one looks whether what it waits for has come."""
