@@ -8,8 +8,10 @@ whole. An unchanged input is answered from the record of the last build before a
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +48,8 @@ class _Clock:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         self.progress(name)
+        if name == "scan":  # another process imports the app meanwhile
+            threading.Thread(target=_make_ready, daemon=True).start()
         begin = time.perf_counter()
         yield
         self.stages.append((name, time.perf_counter() - begin))
@@ -65,23 +69,21 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
     if saved is not None:
         return _cached(settings, saved, clock)
     check_component(settings)
-    from durable_codegen.analysis.explained_section import EXPLAINED, explained
     from durable_codegen.componentize import componentize
     from durable_codegen.front import run_front
-    from durable_codegen.section import append_section, replacing
+    from durable_codegen.section import append_sections, replacing
 
     with _paths_of(settings), _work_folder() as work:
         front = run_front(settings, work, clock.stage)
         with clock.stage("emit"):
             _write_generated(front, work / "generated", settings)
         built = work / "component.wasm"
-        with clock.stage("componentize"):
+        with clock.stage("componentize"), ThreadPoolExecutor(1) as beside:
+            sections = beside.submit(_sections, front, settings)
             folders = [work / "generated", front.app_folder, front.vendored, work / "support"]
             shown = [None, front.app_root.shown, "", None]
             componentize(front.composed, "durable_wrapper", folders, built, preload=front.preload, shown=shown)
-            content = section(front.plan, settings.name, version("durable-dsl"), front.app_root.shown, front.modules)
-            append_section(built, SECTION, content)
-            append_section(built, EXPLAINED, explained(front.modules, exports_of(front.plan)))
+            append_sections(built, sections.result())
         with clock.stage("report"):
             _put(built, settings.output, replacing)
             exports = exports_of(front.plan)
@@ -99,6 +101,22 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
         world=str(saved["world"]),
         printed=front.printed,
     )
+
+
+def _make_ready() -> None:
+    """Load what writing the wrapper needs, while the build waits for other processes. What fails, fails again there."""
+    with suppress(Exception):
+        from durable_codegen.emit import WRAPPER, template
+
+        template(f"{WRAPPER.removeprefix('durable_')}.py.jinja")
+
+
+def _sections(front: Front, settings: Settings) -> dict[str, bytes]:
+    """The custom sections of a component, by name."""
+    from durable_codegen.analysis.explained_section import EXPLAINED, explained
+
+    about = section(front.plan, settings.name, version("durable-dsl"), front.app_root.shown, front.modules)
+    return {SECTION: about, EXPLAINED: explained(front.modules, exports_of(front.plan))}
 
 
 def emit_only(settings: Settings, into: Path, *, progress: Callable[[str], None] | None = None) -> tuple[Fault, ...]:

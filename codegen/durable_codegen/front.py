@@ -27,7 +27,6 @@ from durable_codegen.staging import digest
 from durable_codegen.stubs import Stubs
 from durable_codegen.targets import choose_target
 from durable_codegen.trim import host_functions
-from durable_codegen.vendor import vendor
 from durable_codegen.words import by_hand, features_in_use, mentioning, words_in_use
 from durable_codegen.world import read_world
 
@@ -173,6 +172,8 @@ def _vendor(settings: Settings, into: Path, faults: list[Fault]) -> None:
     wanted = [each.text for each in settings.requirements if not each.is_constraint]
     if not wanted:
         return
+    from durable_codegen.vendor import vendor  # most apps have no dependencies
+
     constraints = [each.text for each in settings.requirements if each.is_constraint]
     try:
         vendor(wanted, into, _vendor_cache(), constraints=constraints)

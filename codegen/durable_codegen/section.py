@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import BinaryIO
 
-__all__ = ["append_section", "read_section", "replacing"]
+__all__ = ["append_section", "append_sections", "read_section", "replacing"]
 
 _MAGIC = b"\0asm"
 _HEADER_SIZE = 8
@@ -49,13 +49,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def append_section(component: Path, name: str, payload: bytes) -> None:
     """Append a custom section to a component, so that a reader sees the old file or the new one, never a part."""
-    content = _unsigned(len(name.encode())) + name.encode() + payload
+    append_sections(component, {name: payload})
+
+
+def append_sections(component: Path, sections: Mapping[str, bytes]) -> None:
+    """Append several, by name, at once."""
+    contents = [_unsigned(len(name.encode())) + name.encode() + payload for name, payload in sections.items()]
     with component.open("rb") as source:
         _check_header(source)
     with replacing(component) as part:
         shutil.copyfile(component, part)
         with part.open("ab") as file:
-            file.write(bytes([_CUSTOM]) + _unsigned(len(content)) + content)
+            file.writelines(bytes([_CUSTOM]) + _unsigned(len(content)) + content for content in contents)
 
 
 def read_section(component: Path, name: str) -> bytes | None:

@@ -14,7 +14,7 @@ from durable_codegen.staging import app_files, stage
 from durable_codegen.support import support_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from durable_codegen.config import Settings
     from durable_codegen.modules import Module
@@ -52,7 +52,7 @@ def stage_and_scan(
     files = app_files(settings.app.root, modules.values(), settings.include)
     folder, vendored = work / "app", work / "vendored"
     stage(files, folder)
-    support_tree(work / "support")
+    support_tree(work / "support", whole_wrapt=_names_wrapt(modules.values()))
     check = check_imports(settings.app.module, modules, [root, Root(vendored, "vendored")], provided=provided)
     faults += check.faults
     path = [work / "bindings", folder, vendored, work / "support"]
@@ -85,6 +85,11 @@ def stage_and_scan(
     if settings.app.module not in found.modules:
         raise BuildFailed([*faults, *found.faults, *_elsewhere(settings, errors_in([*faults, *found.faults]))])
     return Staged(files, folder, check.late, found)
+
+
+def _names_wrapt(modules: Iterable[Module]) -> bool:
+    """Whether the app or one of its packages imports wrapt for itself."""
+    return any(each.module.partition(".")[0] == "wrapt" for module in modules for each in module.imports)
 
 
 def _elsewhere(settings: Settings, told: bool) -> Iterator[Fault]:

@@ -23,12 +23,22 @@ HOST_ONLY = ("engine", "cli", "testing", "__main__.py")
 _PACKAGES = {"durable_dsl": HOST_ONLY, "wrapt": ()}
 #: wrapt looks for its extension and takes the Python form where it is not there.
 _SKIPPED = {"__pycache__"}
+#: The modules of wrapt that its proxies are made of.
+_PROXIES = {"__init__.py", "__wrapt__.py", "exceptions.py", "wrappers.py"}
+_ONLY_PROXIES = '''"""The proxies of wrapt, which is all of it that this component needs."""
+
+from .__wrapt__ import BoundFunctionWrapper, CallableObjectProxy, FunctionWrapper
+'''
 #: 1980-01-01, the time that everything here is said to be from.
 _TIME = 315_532_800
 
 
-def support_tree(into: Path) -> None:
-    """Copy it into the folder `into`, in place of what is there."""
+def support_tree(into: Path, *, whole_wrapt: bool = True) -> None:
+    """Copy it into the folder `into`, in place of what is there.
+
+    Without `whole_wrapt`, wrapt is only the proxies that durable_dsl is made with: the rest of it imports asyncio,
+    email and much else of the standard library, which a guest without a use for them need not start with.
+    """
     if into.exists():
         shutil.rmtree(into)
     for package, left_out in _PACKAGES.items():
@@ -38,6 +48,12 @@ def support_tree(into: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / file, target)
             os.utime(target, (_TIME, _TIME))
+    if not whole_wrapt:
+        wrapt = into / "wrapt"
+        for file in [path for path in wrapt.rglob("*.py") if path.name not in _PROXIES]:
+            file.unlink()
+        (wrapt / "__init__.py").write_text(_ONLY_PROXIES, encoding="utf-8")
+        os.utime(wrapt / "__init__.py", (_TIME, _TIME))
 
 
 def _folder_of(package: str) -> Path:
