@@ -316,8 +316,15 @@ class Export:
 def _export(target: Any, name: str | None, raises: tuple[type[BaseException], ...]) -> Any:
     mark = Mark("export", "export", {"name": name, "raises": raises}, *position(2))
     if isinstance(target, type):
-        setattr(target, EXPORT_ATTRIBUTE, mark)
-        note_export(mark)
+        try:
+            setattr(target, EXPORT_ATTRIBUTE, mark)
+        except TypeError:  # a class that is not written in Python
+            hint = "write a class that derives from it"
+            refuse(
+                MarkError("DSL008", f"@export on {target.__name__}, which bears no mark", hint, mark.file, mark.line)
+            )
+        else:
+            note_export(mark)
         return target
     try:
         check_bearer(target, mark)

@@ -160,8 +160,9 @@ class _World:
         shown = name if owner is None else f"{owner.partition(':')[2]}.{name}"
         mark = next((each for each in function.marks if each.kind == "export"), None)
         file, first = function.file or explicit.module.file, function.line
-        if kind == "constructor" and not (function.file or "").endswith(".py"):
-            file, first = explicit.mark.file, explicit.mark.line  # a dataclass's own __init__ stands in no file
+        if owner is not None and (not (function.file or "").endswith(".py") or (function.file or "").startswith("/")):
+            # A dataclass's own __init__ stands in no file, a partialmethod in one of Python's.
+            file, first = explicit.mark.file, explicit.mark.line
         line = self._places.function(file, first)
         before = len(self._faults)
         params = list(self._params(function, shown, file, first))
@@ -270,6 +271,10 @@ class _World:
             hint = "all exports of an inferred world are in one interface: give the name of the function alone"
             hint = hint if wit is not None or "#" in str(given) else "use letters a to z, digits and _"
             self._faults.append(Fault("DSL606", message, file, line, hint))
+            return None
+        if kind in {"method", "static"} and wit == kebab(shown.rpartition(".")[0].rpartition(".")[2]):
+            message = f"{shown} is called {wit} in WIT, as its class is"
+            self._faults.append(Fault("DSL606", message, file, line, 'name it otherwise: @export("another-name")'))
             return None
         return wit
 

@@ -171,6 +171,9 @@ def scan(
         if failure.missing and missing_are_known:
             return Scan({}, faults, output)
         raise BuildFailed([*faults, failed(failure, str(app), shown, bindings)])
+    if report["internal"]:
+        message = "internal error: the app was imported, and could not be described"
+        raise BuildFailed([*faults, Fault("DSL900", message, detail=report["internal"])])
     modules = {name: reader.module(name, each) for name, each in report["modules"].items()}
     return Scan(modules, faults, output, report["types"], tuple(map(reader.mark, report["unmet"])))
 

@@ -21,9 +21,11 @@ def main(request: dict[str, Any], descriptor: int) -> None:
     faulthandler.dump_traceback_later(request["timeout"], exit=True, file=2)
     sys.path[:0] = request["path"]
     sys.argv = [request["module"]]
-    report: dict[str, Any] = {"modules": {}, "faults": [], "error": None, "types": {}, "unmet": []}
+    report: dict[str, Any] = {"modules": {}, "faults": [], "error": None, "types": {}, "unmet": [], "internal": ""}
     from durable_dsl.collecting import collecting
 
+    # Before the app, which may change what modules are found.
+    members, hints = _beside("scan_members"), _beside("scan_hints") if request["hints"] else None
     with collecting() as collected:
         try:
             for name in [request["module"], *request["also"]]:
@@ -38,18 +40,26 @@ def main(request: dict[str, Any], descriptor: int) -> None:
         for fault in collected.faults
     ]
     if report["error"] is None:
-        found = _beside("scan_members")
-        members = found.Members(request["app"])
-        report["modules"] = members.modules()
-        report["unmet"] = members.unmet(collected.exports)
-        if request["hints"]:
-            hints = _beside("scan_hints").ExportHints(request["app"], found.maker_of, found.making, found.field_default)
-            report["types"] = hints.add_to(report["modules"])
+        try:
+            _describe(report, request, collected.exports, members, hints)
+        except Exception:  # noqa: BLE001 - whatever objects of the app do when they are looked at
+            report["internal"] = traceback.format_exc()
     with os.fdopen(descriptor, "w", encoding="utf-8") as channel:
         json.dump(report, channel)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the app may have closed or replaced it
+            stream.flush()
     os._exit(0)
+
+
+def _describe(report: dict[str, Any], request: dict[str, Any], exports: list[Any], members: Any, hints: Any) -> None:
+    """Add to the report what the app's modules hold."""
+    found = members.Members(request["app"])
+    report["modules"] = found.modules()
+    report["unmet"] = found.unmet(exports)
+    if hints is not None:
+        described = hints.ExportHints(request["app"], members.maker_of, members.making, members.field_default)
+        report["types"] = described.add_to(report["modules"])
 
 
 def _beside(name: str) -> Any:

@@ -58,7 +58,7 @@ class Hints:
                 name: self._of_annotation(each.annotation, scope, known) for name, each in signature.parameters.items()
             },
             "returns": self._of_annotation(signature.return_annotation, scope, known),
-            "doc": inspect.cleandoc((written and getattr(innermost, "__doc__", None)) or ""),
+            "doc": _cleaned(getattr(innermost, "__doc__", None) if written else None),
         }
 
     def of_class(self, value: type) -> str:
@@ -316,9 +316,15 @@ def _members(value: Any) -> list[str]:
     return [each.name for each in members]
 
 
+def _cleaned(text: object) -> str:
+    return inspect.cleandoc(text) if isinstance(text, str) else ""
+
+
 def _doc(value: type) -> str:
     """What the class says of itself, not what Python has filled in."""
-    text = vars(value).get("__doc__") or ""
+    text = vars(value).get("__doc__")
+    if not isinstance(text, str):
+        return ""
     if text.startswith(f"{value.__name__}(") or text == "An enumeration.":
         return ""
     return inspect.cleandoc(text)

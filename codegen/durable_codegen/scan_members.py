@@ -122,6 +122,8 @@ class Members:
             described["parameters"] = described["parameters"][1:]
         if name == "__init__":
             _fill_factories(described["parameters"], owner)
+            if not (described["file"] or "").startswith(self._app) and not _says_something(getattr(owner, name)):
+                described["parameters"] = []  # of Protocol and the like: it takes what nobody gives
         origin = f"{defined.__module__}.{defined.__qualname__}"
         return {**described, "kind": kind, "defined": origin, "overridden": overridden}
 

@@ -152,3 +152,34 @@ mock, proxy, broken = MagicMock(), Proxy(), Broken()
 def a() -> None: ...
 """
     assert ["a"] == exports(tmp_path, app)
+
+
+def test_an_app_that_changes_its_process(tmp_path):
+    """What it does to the path, the streams or its own names is over when the build looks at it."""
+    app = "sys.stdout = None\n@export\ndef a() -> None: ...\na.__doc__ = 5\na.__name__ = '\"'\nsys.path.clear()\n"
+
+    assert ["a"] == exports(tmp_path, app)
+
+
+def test_a_class_that_bears_no_mark(tmp_path):
+    """One that is not written in Python."""
+    assert [("DSL008", 1)] == faults(tmp_path, "number = export(int)\n")
+
+
+@pytest.mark.parametrize("kind", ["# instance", "@staticmethod", "@classmethod"])
+def test_a_method_that_is_called_like_its_class(tmp_path, kind):
+    """WIT refuses it; the name may be another."""
+    app = f"@export\nclass Box:\n    {kind}\n    MARK\n    def box(cls=1) -> int: ...\n"
+    app = app.replace("cls=1", "" if "static" in kind else "cls")
+
+    assert [("DSL606", 5)] == faults(tmp_path, app.replace("MARK", "# none"))
+    assert ["box"] == exports(tmp_path, app.replace("MARK", '@export("other")'))
+
+
+def test_what_python_makes_of_a_class_has_the_place_of_the_class(tmp_path):
+    """A partialmethod stands in a file of Python's; a Protocol's constructor takes what nobody gives."""
+    app = "@export\nclass A:\n    p = functools.partialmethod(lambda self, y: y, 1)\n"
+    protocol = "from typing import Protocol\nclass P(Protocol): ...\n@export\nclass C(P): ...\n"
+
+    assert [("DSL602", 1)] == faults(tmp_path, app)
+    assert ["c"] == exports(tmp_path, protocol)
