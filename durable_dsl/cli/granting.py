@@ -9,6 +9,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from durable_dsl.cli import console
+from durable_dsl.cli.completion import completed, components, workers
 from durable_dsl.cli.data import add_grant_options, grant_options
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser, *, gives: bool) -> None:
-    parser.add_argument("name", metavar="NAME", nargs="?", help="the worker")
-    parser.add_argument("--component", metavar="COMPONENT", help="all workers of this component, instead of one")
+    completed(parser.add_argument("name", metavar="NAME", nargs="?", help="the worker"), workers)
+    completed(
+        parser.add_argument("--component", metavar="COMPONENT", help="all workers of this component, instead of one"),
+        components,
+    )
     add_grant_options(parser)
     metavar, summary = ("K=V", "set an environment variable") if gives else ("K", "what --env set")
     parser.add_argument(

@@ -34,6 +34,7 @@ from durable_dsl.engine.loading import LoadedComponent, build_facts, name_of
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.oplog.store import Store
 from durable_dsl.engine.private import make_private
+from durable_dsl.engine.redaction import redacted_text
 from durable_dsl.engine.scheduled import Schedule
 from durable_dsl.engine.suspension import Places
 from durable_dsl.engine.watcher import Watcher
@@ -367,7 +368,8 @@ class Engine:
 
     def tell(self, text: str) -> None:
         """Say something to whoever runs the engine, where guest output goes."""
-        self.output("stderr", f"{printable(text)}\n".encode("utf-8", "backslashreplace"))
+        said = printable(redacted_text(text))
+        self.output("stderr", f"{said}\n".encode("utf-8", "backslashreplace"))
 
     def tell_once(self, text: str) -> None:
         """Say something to whoever runs the engine, where guest output goes; not again for the same text."""
