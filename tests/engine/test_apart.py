@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from wasmtime import wat2wasm
 
 from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.interfaces.golem_ids import uuid_record
@@ -20,6 +21,42 @@ ATTACKS = {
     "awaiting": "result = host.await_promise(host.PromiseId(VICTIM, PROMISE))",
     "deleting": "host.delete_promise(host.PromiseId(VICTIM, PROMISE))",
 }
+
+
+#: A component that forks (`fork`) and reverts (`revert`) the worker `victim` of the component with this UUID.
+STEERS = """
+(component
+  (import "golem:api/host@1.1.7" (instance $host
+    (type $uuid-fields (record (field "high-bits" u64) (field "low-bits" u64)))
+    (export "uuid" (type $uuid (eq $uuid-fields)))
+    (type $component-fields (record (field "uuid" $uuid)))
+    (export "component-id" (type $component (eq $component-fields)))
+    (type $worker-fields (record (field "component-id" $component) (field "worker-name" string)))
+    (export "worker-id" (type $worker (eq $worker-fields)))
+    (type $target-cases (variant (case "revert-to-oplog-index" u64) (case "revert-last-invocations" u64)))
+    (export "revert-worker-target" (type $target (eq $target-cases)))
+    (export "fork-worker" (func (param "source" $worker) (param "target" $worker) (param "cut-off" u64)))
+    (export "revert-worker" (func (param "worker" $worker) (param "target" $target)))))
+  (core module $held
+    (memory (export "memory") 1)
+    (data (i32.const 0) "victim  copy")
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+  (core instance $h (instantiate $held))
+  (core func $fork (canon lower (func $host "fork-worker") (memory (core memory $h "memory"))))
+  (core func $revert (canon lower (func $host "revert-worker") (memory (core memory $h "memory"))))
+  (core module $m
+    (import "host" "fork" (func $fork (param i64 i64 i32 i32 i64 i64 i32 i32 i64)))
+    (import "host" "revert" (func $revert (param i64 i64 i32 i32 i32 i64)))
+    (func (export "fork") (call $fork
+      (i64.const HIGH) (i64.const LOW) (i32.const 0) (i32.const 6)
+      (i64.const HIGH) (i64.const LOW) (i32.const 8) (i32.const 4) (i64.const 2)))
+    (func (export "revert") (call $revert
+      (i64.const HIGH) (i64.const LOW) (i32.const 0) (i32.const 6) (i32.const 0) (i64.const 1))))
+  (core instance $i (instantiate $m
+    (with "host" (instance (export "fork" (func $fork)) (export "revert" (func $revert))))))
+  (func (export "fork") (canon lift (core func $i "fork")))
+  (func (export "revert") (canon lift (core func $i "revert"))))
+"""
 
 
 @pytest.fixture
@@ -67,6 +104,25 @@ def test_workers_of_another_component(engine, victim, way):
         engine.complete_promise("victim", promise_of(victim), b"value")
     engine.reach("attacker").grant(workers=["script"])
     attack(engine, victim, ATTACKS[way])
+
+
+@pytest.mark.guarantee("GRANT-4")
+@pytest.mark.parametrize("way", ["fork", "revert"])
+def test_forking_and_reverting_those_of_another(engine, victim, tmp_path, way):
+    """The same for what only later versions of golem:api have."""
+    high, low = uuid_record(victim.component_id).values()
+    (tmp_path / "steers.wasm").write_bytes(wat2wasm(STEERS.replace("HIGH", str(high)).replace("LOW", str(low))))
+    attacker = engine.worker("attacker", engine.load(tmp_path / "steers.wasm"))
+    before = victim.oplog()
+    with pytest.raises(InvocationError, match="worker grant attacker --allow-workers script") as raised:
+        attacker.invoke(way, idempotency_key="k")
+
+    assert ("NotGranted", before) == (raised.value.type, victim.oplog())
+    assert ["attacker", "victim"] == [one.name for one in engine.workers()]
+    attacker.grant(workers=["script"])
+    attacker.invoke(way, idempotency_key="k")
+    assert (way == "fork") == ("copy" in {one.name for one in engine.workers()})
+    assert (way == "revert") == ("revert" in {record.kind for record in victim.oplog()})
 
 
 def test_workers_of_its_own_component(engine, victim):
