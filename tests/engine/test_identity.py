@@ -257,7 +257,7 @@ def test_an_answer_that_was_not_looked_at_can_be_taken_back(tmp_path):
         one = worker(engine)
         with one.turn():
             engine.complete_promise(promise, b"wrong")
-        one.release_if_idle(0)
+        one.release_if_idle()
         index = engine.store.last_index(one.id)
     with opened(tmp_path, clock=SystemClock()) as engine:
         one = worker(engine)
