@@ -81,6 +81,20 @@ def test_the_command_line_shows_and_checks_the_type(waiting, tmp_path):
     assert "Decision(approved=False, by='nobody')" == started.wait(20)
 
 
+def test_a_wait_with_a_deadline_is_shown_with_both(tmp_path, tmp_path_factory):
+    """What it waits for, and until when."""
+    with Engine.open(tmp_path, clock=SystemClock(), output=lambda *_: None) as engine:
+        one = engine.worker("w", engine.load(built_once(APP, tmp_path_factory)))
+        started = one.start("decide", 3600.0)
+        while one.status != "suspended":
+            time.sleep(0.01)
+        waits_for = one.describe(full=True)["waits_for"]
+        assert "Decision" == waits_for["type"]
+        assert waits_for["since"] < waits_for["until"]
+        assert engine.complete_promise(waits_for["promise"], {"approved": True})
+        assert "Decision(approved=True, by='nobody')" == started.wait(20)
+
+
 def test_bytes_are_of_no_type(tmp_path, tmp_path_factory):
     """Whoever makes such a promise takes anything."""
     with Engine.open(tmp_path, output=lambda *_: None) as engine:
