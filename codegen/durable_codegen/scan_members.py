@@ -50,7 +50,7 @@ class Members:
         return [
             self._mark(mark)
             for mark in marks
-            if id(mark) not in self._met and mark.file in loaded and mark.file.startswith(self._app)
+            if id(mark) not in self._met and mark.file in loaded and str(mark.file).startswith(self._app)
         ]
 
     def _module(self, module: ModuleType) -> dict[str, Any]:
@@ -131,7 +131,7 @@ class Members:
         """What makes objects where that is not `__init__`, in its place."""
         described = self._function(making(owner, maker))
         described["parameters"] = (described["parameters"] or [])[1:]
-        holder = type(owner) if maker == "__call__" else owner
+        holder: type = type(owner) if maker == "__call__" else owner
         defined = next(base for base in holder.__mro__ if maker in vars(base))
         return {**init, **described, "defined": f"{defined.__module__}.{defined.__qualname__}", "marks": init["marks"]}
 
