@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.binding import current
 from durable_dsl.binding.boundary import restore_pending
+from durable_dsl.binding.overlaps import settle
 from durable_dsl.binding.state import call, innermost_scope
 from durable_dsl.errors import RegionError, TransactionFailed, TransactionStep
 from durable_dsl.steps import Finished, TransactionScope, transaction_of
@@ -194,6 +195,8 @@ class Attempt(TransactionScope):
 
 def _mark() -> tuple[int, int]:
     """The marker of this attempt, and how many failed before it. Every jump leaves a gap behind its marker."""
+    if call.exchanges:
+        settle(every=True)
     marker: int = current.get_oplog_index()
     failures = 0
     while (following := current.get_oplog_index()) != marker + 1:

@@ -199,6 +199,24 @@ class HttpStatusError(HttpError):
         self.status = status
 
 
+class RequestsOverlap(DurableError, RuntimeError):  # noqa: N818  (a state of things)
+    """A request is open, cannot be brought to its end here, and nothing else may be sent until it is."""
+
+    def __init__(self, method: str, url: str, reason: str) -> None:
+        super().__init__(method, url, reason)
+        self.method = method
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method} {self.url} is open, and {self.reason}. Until it is over no other request may begin, nor a "
+            "call of another worker, an atomic region or an idempotency key: servers of Golem 1.x would send it again "
+            "at every restart. End it first (read the response, or give the body as bytes), or let requests overlap: "
+            "with atomic, non_idempotent: around all of them, or with http.overlapping(): for the embedded engine"
+        )
+
+
 class PromiseError(DurableError):
     """Root of the errors about promises."""
 

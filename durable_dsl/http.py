@@ -2,9 +2,12 @@
 
     receipt = http.post("http://payments/charges", json={"cents": 450}, idempotency_key=key).raise_for_status().json()
 
-Every function comes twice, blocking (`get`) and for `async def` (`aget`); `asyncio.gather` over the latter has all
-requests under way at once. In a component the host does the network and TLS, and only to servers that it was told to
-allow. In plain Python the same calls go over the real network.
+Every function comes twice, blocking (`get`) and for `async def` (`aget`). In a component the host does the network and
+TLS, and only to servers that it was told to allow. In plain Python the same calls go over the real network.
+
+Requests of several tasks (`asyncio.gather`) go one after another in a component, for servers of Golem 1.x do not find
+their way through requests that overlap. Inside `with atomic, non_idempotent:` they are under way at the same time; so
+they are inside `with overlapping():`, which is for the embedded engine.
 
 What a crash does to a request depends on the region it is in. By default a request that was cut off is sent again;
 under `non_idempotent` it never is; inside an atomic region everything is done again. An `idempotency_key` lets the
@@ -20,6 +23,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Unpack
 
 from durable_dsl.binding.http_exchange import Asked, Options, asked_of
+from durable_dsl.binding.overlaps import overlapping as _overlapping
 from durable_dsl.errors import HttpStatusError
 
 if sys.platform == "wasi":
@@ -44,6 +48,7 @@ __all__ = [
     "astream",
     "delete",
     "get",
+    "overlapping",
     "patch",
     "post",
     "put",
@@ -147,6 +152,20 @@ async def arequest(method: str, url: str, **options: Unpack[Options]) -> Respons
         return Response(asked, answer, b"".join(chunks))
     finally:
         answer.close()
+
+
+@contextmanager
+def overlapping() -> Iterator[None]:
+    """A block in which requests may overlap with others: for the embedded engine, and for who accepts what follows.
+
+    A server of Golem 1.0 to 1.2 sends such requests again at each restart, and forgets what came after them, although
+    their invocation was completed. The setting `overlapping-requests = true` does the same for a whole component.
+    """
+    token = _overlapping.set(True)
+    try:
+        yield
+    finally:
+        _overlapping.reset(token)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from durable_dsl import policy
 from durable_dsl.binding import current
 from durable_dsl.binding.boundary import restore_pending
+from durable_dsl.binding.overlaps import settle
 from durable_dsl.binding.state import call, open_atomic_region
 from durable_dsl.errors import RegionError
 
@@ -28,6 +29,8 @@ def oplog_commit(replicas: int = 1) -> None:
 def oplog_index() -> int:
     """A fresh marker in the oplog, to `rewind` to. Recorded: a replay gives the same index."""
     _settle()
+    if call.exchanges:
+        settle(every=True)
     index: int = current.get_oplog_index()
     if call.transactions:
         call.steps_at[index] = call.steps
@@ -72,6 +75,8 @@ def idempotency_key() -> uuid.UUID:
     Inside an atomic region on golem-1.x targets the key differs each time the region runs again: take it before.
     """
     _settle()
+    if call.exchanges:
+        settle()
     key = current.generate_idempotency_key()
     return uuid.UUID(int=(key.high_bits << 64) | key.low_bits)
 

@@ -32,6 +32,7 @@ from durable_dsl.binding.current import (
     set_retry_policy,
 )
 from durable_dsl.binding.keys import take_key
+from durable_dsl.binding.overlaps import settle
 from durable_dsl.binding.state import Entered, PendingRestore, call, in_transaction
 from durable_dsl.errors import MarkError, RegionError, RegionFailed
 from durable_dsl.policy import PersistenceLevel
@@ -85,6 +86,8 @@ class Region:
             restore_pending()
         if call.takes_key:
             take_key()
+        if call.exchanges and self.is_atomic:
+            settle(every=True)
         if _getframe(1).f_code.co_flags & GENERATOR_FLAGS:
             _refuse_yield(_getframe(1), self)
         token = _claim(self) if call.in_event_loop else None

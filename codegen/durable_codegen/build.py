@@ -194,6 +194,7 @@ def _write_generated(front: Front, into: Path, settings: Settings) -> None:
         header,
         late=front.late,
         components=settings.components,
+        overlapping=settings.overlapping,
     )
     write(files, into)
     aliases = write_guest_aliases(front.composed, into, aliases=front.aliases)

@@ -41,6 +41,7 @@ SETTINGS: Mapping[str, tuple[type, ...]] = {
     "include": (list,),
     "import-timeout": (int, float),
     "components": (dict,),
+    "overlapping-requests": (bool,),
 }
 
 _ENVIRONMENT = "DURABLE_DSL_"
@@ -71,6 +72,8 @@ class Settings:
     given_name: str | None = None
     #: Other components by name: the UUID, or the name that the UUID is derived from.
     components: Mapping[str, str] = field(default_factory=dict)
+    #: Whether requests may overlap, which servers of Golem 1.x do not find their way through.
+    overlapping: bool = False
 
     def place_of(self, setting: str) -> tuple[str | None, int | None]:
         """Where a setting stands in the project's file; nowhere for one that was given otherwise."""
@@ -151,7 +154,14 @@ def resolve(
         committed=committed if code_first else None,
         given_name=name,
         components=components if isinstance(components, dict) else {},
+        overlapping=_overlapping(given, table),
     )
+
+
+def _overlapping(given: Mapping[str, object], table: Mapping[str, object]) -> bool:
+    """Whether requests may overlap; a variable of the environment is text."""
+    value = given.get("overlapping-requests", table.get("overlapping-requests", False))
+    return value is True or str(value).lower() in {"1", "true", "yes"}
 
 
 def _given(name: str, flags: Mapping[str, object], environment: Mapping[str, str]) -> object | None:

@@ -90,14 +90,18 @@ def emit(
     *,
     late: Sequence[str] = (),
     components: Mapping[str, str] | None = None,
+    overlapping: bool = False,
 ) -> dict[str, str]:
-    """The generated files, by name; `components` are those that the settings know the UUIDs of."""
+    """The generated files, by name.
+
+    `components` are those that the settings know the UUIDs of, and `overlapping` is what they say of requests.
+    """
     writer = _WrapperWriter(plan, composed, stubs, sources)
     files = {f"{WRAPPER}.py": writer.text(header, late), f"{HOST}.py": _host(plan, composed, stubs, header)}
     for feature in composed.features:
         modules = {name: _imported(composed, interface) for name, interface in feature.interfaces.items()}
         files[f"{feature.generated}.py"] = template(feature.template).render(
-            header=header, components=dict(sorted((components or {}).items())), **modules
+            header=header, components=dict(sorted((components or {}).items())), overlapping=overlapping, **modules
         )
     libraries = libraries_in_use(sources)
     if libraries is not None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from durable_host import poll, subscribe_duration
 
+from durable_dsl.binding import exchanges
 from durable_dsl.binding import promises_guest as promises
 from durable_dsl.binding.sleeping import LONGEST_PIECE, may_not_suspend
 from durable_dsl.binding.state import call
@@ -61,6 +62,13 @@ class GuestEventLoop(asyncio.BaseEventLoop):
         finally:
             if entry in self._waiting:
                 self._waiting.remove(entry)
+
+    def wake(self, resource: object) -> None:
+        """Go on with the tasks that wait for a pollable, which is about to be dropped."""
+        for entry in [entry for entry in self._waiting if entry[0] is resource]:
+            self._waiting.remove(entry)
+            if not entry[1].done():
+                entry[1].set_result(None)
 
     async def promised(self, promise: PromiseId, seconds: float | None) -> bytes | None:
         """Wait until a promise is completed, and give its value; None after so many seconds."""
@@ -122,8 +130,9 @@ class GuestEventLoop(asyncio.BaseEventLoop):
         if self._promised and promises.looks:
             limits.append(next(self._intervals))
         longest = min(limits, default=None)
-        if longest is not None and longest > LONGEST_PIECE and may_not_suspend():
-            return LONGEST_PIECE
+        if longest is not None and longest > LONGEST_PIECE:
+            # A request that is open and is not waited for here would be sent again when the worker wakes up.
+            return LONGEST_PIECE if may_not_suspend() or (call.exchanges and not self._waiting) else longest
         return longest
 
     def _look(self) -> bool:
@@ -159,6 +168,7 @@ def _settle(future: asyncio.Future[bytes | None], data: bytes | None) -> None:
 
 _loop = GuestEventLoop()
 promises.serve(_loop)
+exchanges.serve(_loop)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

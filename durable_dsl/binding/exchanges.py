@@ -11,19 +11,32 @@ from __future__ import annotations
 
 import sys
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from durable_dsl.binding.state import call
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import FrameType
 
-__all__ = ["Exchange", "close_abandoned", "close_exchanges", "let_go"]
+__all__ = ["Exchange", "close_abandoned", "close_exchanges", "let_go", "serve"]
+
+
+class _Loop(Protocol):
+    def wake(self, resource: object) -> None: ...
+
 
 _numbers: Final = count()
+_loop: _Loop | None = None
 
 #: How far a finalizer may be from where an exchange is left: urllib3's response closes http.client's, that its stream.
 _FRAMES: Final = 12
+
+
+def serve(loop: _Loop) -> None:
+    """Tell `loop` of resources that go while tasks wait for them; the event loop of the component says so of itself."""
+    global _loop  # noqa: PLW0603  (one loop serves the instance)
+    _loop = loop
 
 
 class Exchange:
@@ -35,6 +48,9 @@ class Exchange:
         #: What was being handled when it began: that is no exception which leaves it open.
         self._handled = sys.exception()
         self.abandoned = False
+        #: For requests: how it stands in the oplog, and the task that gives the pieces of its body.
+        self.standing: str = "unrecorded"
+        self.giver: object = None
         call.exchanges[self._number] = self
 
     def own(self, resource: Any) -> Any:
@@ -66,7 +82,18 @@ class Exchange:
         self._handled = None
         call.exchanges.pop(self._number, None)
         while self._owned:
-            let_go(self._owned.pop())
+            resource = self._owned.pop()
+            if _loop is not None:
+                _loop.wake(resource)
+            let_go(resource)
+
+    def settle(self) -> None:
+        """Bring it to its end; only what is in the way of others has to know how."""
+        raise NotImplementedError
+
+    async def settle_with(self, wait: Callable[[Any], Awaitable[None]]) -> None:
+        """The same, by waiting so."""
+        raise NotImplementedError
 
 
 def close_abandoned() -> None:

@@ -16,6 +16,7 @@ import hashlib
 import uuid
 
 from durable_dsl.binding import current
+from durable_dsl.binding.overlaps import settle
 from durable_dsl.binding.state import call
 
 __all__ = ["begin_keys", "key_of", "take_key"]
@@ -34,6 +35,8 @@ def begin_keys(*, take: bool = False) -> None:
 def take_key() -> uuid.UUID:
     """The base of this invocation's keys."""
     if call.key is None:
+        if call.exchanges:
+            settle()
         given = current.generate_idempotency_key()
         call.key = uuid.UUID(int=given.high_bits << 64 | given.low_bits)
         call.takes_key = False

@@ -15,7 +15,8 @@ from uuid import UUID
 
 import durable_remote_host as host
 
-from durable_dsl.binding.exchanges import Exchange, close_abandoned
+from durable_dsl.binding.exchanges import Exchange
+from durable_dsl.binding.overlaps import settle, settle_async
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.errors import RemoteError
 from durable_dsl.results import Err, Ok
@@ -62,7 +63,7 @@ _ERRORS: Final = {
 
 def call(target: Target, function: str, params: list[Nodes]) -> Nodes:
     """Call, and wait for the result."""
-    close_abandoned()
+    settle()
     exchange = Exchange()
     callee = exchange.own(_callee(target))
     try:
@@ -76,12 +77,16 @@ def call(target: Target, function: str, params: list[Nodes]) -> Nodes:
 async def call_async(target: Target, function: str, params: list[Nodes]) -> Nodes:
     """The same; other tasks run meanwhile."""
     loop: Any = asyncio.get_running_loop()
-    close_abandoned()
+    await settle_async(loop.wait_for)
     exchange = Exchange()
     callee = exchange.own(_callee(target))
     future = exchange.own(callee.async_invoke_and_await(target.spelled(function), _written(params)))
     try:
-        while (result := future.get()) is None:
+        while True:
+            # Looking at it is a remote write too.
+            await settle_async(loop.wait_for)
+            if (result := future.get()) is not None:
+                break
             pollable = exchange.own(future.subscribe())
             await loop.wait_for(pollable)
             exchange.drop(pollable)
@@ -94,7 +99,7 @@ async def call_async(target: Target, function: str, params: list[Nodes]) -> Node
 
 def start(target: Target, function: str, params: list[Nodes]) -> None:
     """Have it called; nobody waits for the result."""
-    close_abandoned()
+    settle()
     exchange = Exchange()
     callee = exchange.own(_callee(target))
     problem = None

@@ -2,7 +2,8 @@
 
 A worker that sleeps for long gives up its instance, and the sleep goes on for its remainder when the worker wakes up.
 Inside an atomic region, or where nothing is recorded, there is no remainder: each wake-up starts the region again, and
-the sleep in it. So there the sleep is done in pieces that are too short for the worker to give up its instance.
+the sleep in it; while a request is open, it sends that again. So there the sleep is done in pieces that are too short
+for the worker to give up its instance.
 
 The generated wrapper imports this module before the app, so that `from time import sleep` gets the right one. On the
 host nothing is replaced.
@@ -16,7 +17,7 @@ import time
 from typing import Any, Final
 
 from durable_dsl.binding import current
-from durable_dsl.binding.state import open_atomic_region
+from durable_dsl.binding.state import call, open_atomic_region
 from durable_dsl.policy import PersistenceLevel
 
 __all__ = ["LONGEST_PIECE", "may_not_suspend"]
@@ -41,7 +42,7 @@ def may_not_suspend() -> bool:
 def sleep(seconds: Any, /) -> None:
     """Delay execution for a given number of seconds; the argument may be a floating-point number."""
     left = seconds if isinstance(seconds, float) or not hasattr(seconds, "__index__") else operator.index(seconds)
-    if isinstance(left, (int, float)) and LONGEST_PIECE < left < _TOO_LONG and may_not_suspend():
+    if isinstance(left, (int, float)) and LONGEST_PIECE < left < _TOO_LONG and (call.exchanges or may_not_suspend()):
         while left > LONGEST_PIECE:
             _sleep(LONGEST_PIECE)
             left -= LONGEST_PIECE

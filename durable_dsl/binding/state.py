@@ -52,6 +52,8 @@ class _State:
         self.takes_key = False
         #: HTTP exchanges and calls of other workers that are open, in the order in which they were begun.
         self.exchanges: dict[int, Any] = {}
+        #: Whether requests may overlap wherever they are made: the setting `overlapping-requests`.
+        self.overlapping = False
         #: How many persist-nothing zones are open that a wrapper compiled.
         self.unrecorded = 0
         #: Open transactions, in the order in which they were opened.

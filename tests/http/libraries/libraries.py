@@ -16,7 +16,7 @@ import urllib.request
 import httpx
 import requests
 
-from durable_dsl import Err, atomic
+from durable_dsl import Err, atomic, idempotency_key, non_idempotent
 from durable_dsl import http as durable_http
 
 
@@ -283,6 +283,88 @@ async def fails_async(base: str, way: str) -> None:
             async with client.stream("GET", f"{base}/big") as response:
                 async for _ in response.aiter_bytes():
                     failing()
+
+
+def overlaps(base: str, way: str) -> str:
+    """What is asked of the host while a response is open, half read."""
+    with durable_http.stream("GET", f"{base}/big") as response:
+        pieces = iter(response)
+        size = len(next(pieces))
+        if way == "a request":
+            durable_http.post(f"{base}/echo")
+        if way == "a library's request":
+            requests.get(f"{base}/echo").json()
+        if way == "a key":
+            idempotency_key()
+        if way == "a region":
+            with atomic:
+                durable_http.post(f"{base}/echo")
+        if way == "another stream":
+            with durable_http.stream("GET", f"{base}/big") as other:
+                size -= sum(map(len, other))
+                size += 500_000
+        size += sum(map(len, pieces))
+    if way == "a body that asks":
+        durable_http.post(f"{base}/echo", content=(durable_http.get(f"{base}/echo").content for _ in range(2)))
+    return str(size)
+
+
+async def overlaps_async(base: str, way: str) -> str:
+    url = f"{base}/slow"
+    if way == "gather":
+        told = await asyncio.gather(*(durable_http.apost(url, content=str(number)) for number in range(3)))
+        return " ".join(response.json()["body"] for response in told)
+    if way == "a task and a key":
+        task = asyncio.create_task(durable_http.aget(url))
+        await asyncio.sleep(0)
+        idempotency_key()
+        return str((await task).status)
+    if way == "a task and a blocking request":
+        task = asyncio.create_task(durable_http.aget(f"{base}/big"))
+        await asyncio.sleep(0)
+        durable_http.get(url)
+        return str(len((await task).content))
+    if way == "a stream that asks":
+        async with durable_http.astream("GET", f"{base}/big") as response:
+            size = 0
+            async for piece in response:
+                size += len(piece)
+                if size == len(piece):
+                    await asyncio.gather(durable_http.aget(url), durable_http.aget(url))
+        return str(size)
+    if way == "a request given up":
+        try:
+            await asyncio.wait_for(durable_http.aget(url), 0.05)
+        except TimeoutError:
+            return str((await durable_http.aget(f"{base}/echo")).status)
+    if way == "a waiting request given up":
+        first = asyncio.create_task(durable_http.aget(url))
+        second = asyncio.create_task(durable_http.aget(url))
+        await asyncio.sleep(0.05)
+        second.cancel()
+        return f"{(await first).status} {(await durable_http.aget(f'{base}/echo')).status}"
+    if way == "a body that asks":
+        await durable_http.apost(url, content=asking(base))
+    if way == "bodies in pieces":
+        told = await asyncio.gather(*(durable_http.apost(f"{base}/echo", content=apieces(3)) for _ in range(2)))
+        return " ".join(response.json()["body"] for response in told)
+    return "nothing"
+
+
+async def asking(base: str):
+    yield (await durable_http.aget(f"{base}/echo")).content
+
+
+async def together_in(base: str, count: int, block: str) -> int:
+    """Requests inside a block that lets them overlap."""
+    if block == "overlapping":
+        with durable_http.overlapping():
+            return await together(base, count)
+    if block == "non_idempotent":
+        with non_idempotent:
+            return await together(base, count)
+    with atomic, non_idempotent:
+        return await together(base, count)
 
 
 async def later() -> None:
