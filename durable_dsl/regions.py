@@ -87,7 +87,7 @@ class Region:
         if call.takes_key:
             take_key()
         if call.exchanges and self.is_atomic:
-            settle(every=True)
+            settle()
         if _getframe(1).f_code.co_flags & GENERATOR_FLAGS:
             _refuse_yield(_getframe(1), self)
         token = _claim(self) if call.in_event_loop else None

@@ -80,10 +80,12 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
         built = work / "component.wasm"
         with clock.stage("componentize"), ThreadPoolExecutor(1) as beside:
             sections = beside.submit(_sections, front, settings)
+            notes = beside.submit(_overlaps, front, settings)
             folders = [work / "generated", front.app_folder, front.vendored, work / "support"]
             shown = [None, front.app_root.shown, "", None]
             componentize(front.composed, "durable_wrapper", folders, built, preload=front.preload, shown=shown)
             append_sections(built, sections.result())
+            front.plan = replace(front.plan, faults=(*front.plan.faults, *notes.result()))
         with clock.stage("report"):
             _put(built, settings.output, replacing)
             exports = exports_of(front.plan)
@@ -116,7 +118,8 @@ def _sections(front: Front, settings: Settings) -> dict[str, bytes]:
     from durable_codegen.analysis.explained_section import EXPLAINED, explained
 
     about = section(front.plan, settings.name, version("durable-dsl"), front.app_root.shown, front.modules)
-    return {SECTION: about, EXPLAINED: explained(front.modules, exports_of(front.plan))}
+    told = explained(front.modules, exports_of(front.plan), overlapping=settings.overlapping)
+    return {SECTION: about, EXPLAINED: told}
 
 
 def emit_only(settings: Settings, into: Path, *, progress: Callable[[str], None] | None = None) -> tuple[Fault, ...]:
@@ -129,6 +132,7 @@ def emit_only(settings: Settings, into: Path, *, progress: Callable[[str], None]
     check_emitted(into, (f"{WRAPPER}.py", f"{HOST}.py"))
     with _paths_of(settings), _work_folder() as work:
         front = run_front(settings, work, clock.stage)
+        front.plan = replace(front.plan, faults=(*front.plan.faults, *_overlaps(front, settings)))
         with clock.stage("emit"):
             _write_generated(front, into, settings)
             _copy_anew(front.composed.wit, into / "wit")
@@ -151,6 +155,21 @@ def write_bindings(settings: Settings, into: Path) -> None:
     make_folder(into)
     with _paths_of(settings), _work_folder() as work:
         run_bindings(settings, work, into)
+
+
+def _overlaps(front: Front, settings: Settings) -> list[Fault]:
+    """Notes on requests of several tasks, which will go one after another."""
+    if settings.overlapping or not any(each.module == "durable_dsl.http" for each in front.composed.features):
+        return []
+    from durable_codegen.analysis.concurrency import concurrency
+    from durable_codegen.analysis.reach import Analysis
+
+    own = {module.file for module in front.modules.values() if module.root.kind == "app"}
+    return [
+        Fault(each.code, each.message, each.file, each.line, each.hint, severity="note")
+        for each in concurrency(Analysis(front.modules))
+        if each.file in own
+    ]
 
 
 def _cached(settings: Settings, saved: dict[str, Any], clock: _Clock) -> Result:

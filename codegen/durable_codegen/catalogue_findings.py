@@ -46,7 +46,8 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         (
             "A warning. An atomic region is done again as a whole, and a persist-nothing zone keeps no record: a "
             "call in them is sent again, under non_idempotent too. Make the call outside, or give it an idempotency "
-            "key."
+            "key. One statement that says both, with atomic, non_idempotent:, is taken to mean it: that is how "
+            "requests are under way at the same time (DSL523)."
         ),
     ),
     "DSL506": (
@@ -163,6 +164,16 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         (
             "A warning. asyncio's own loop needs sockets, which a guest does not have: asyncio.run fails there. "
             "Make the export async def; the component runs it on an event loop that works."
+        ),
+    ),
+    "DSL523": (
+        "note: requests of several tasks go one after another",
+        (
+            "Tasks that are under way at the same time (asyncio.gather, create_task, a TaskGroup) make requests. "
+            "Servers of golem-1.x cannot replay requests that overlap, so in a component each begins when the one "
+            "before has ended. Put with atomic, non_idempotent: around all of them to have them at the same time: "
+            "after a crash in between all of them are sent again. For the embedded engine alone, which judges each "
+            "request by its own, with http.overlapping(): or the setting overlapping-requests = true lifts the limit."
         ),
     ),
     "DSL590": (

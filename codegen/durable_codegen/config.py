@@ -210,7 +210,11 @@ def _checked(project: Project, faults: list[Fault]) -> dict[str, object]:
             close = get_close_matches(key, SETTINGS, 1)
             hint = f"did you mean {close[0]}?" if close else f"the settings are {', '.join(SETTINGS)}"
             faults.append(Fault("DSL401", f"unknown setting {key}", project.file, project.line_of(key), hint))
-        elif not isinstance(value, types) or isinstance(value, bool) or _holds_other_than_text(value):
+        elif (
+            not isinstance(value, types)
+            or (isinstance(value, bool) and bool not in types)
+            or _holds_other_than_text(value)
+        ):
             faults.append(
                 Fault("DSL402", f"{key} is {value!r}", project.file, project.line_of(key), _expected(key, types))
             )
@@ -226,6 +230,7 @@ def _holds_other_than_text(value: object) -> bool:
 
 def _expected(key: str, types: tuple[type, ...]) -> str:
     names = {str: "text", list: "a list of texts", int: "a number", float: "a number", dict: "a table of texts"}
+    names[bool] = "true or false"
     return f"{key} takes {' or '.join(dict.fromkeys(names[each] for each in types))}"
 
 

@@ -4,8 +4,9 @@ At each restart a server of Golem 1.0 to 1.2 looks in the oplog for the end of e
 entry of another remote write: it takes a request that overlaps with another for unfinished, forgets all that came after
 its beginning, and sends it again. Only a request under `non_idempotent` is looked for to the end. So one that may be
 sent again begins when no other is open, and while it is, no other remote write is made; requests under `non_idempotent`
-overlap among themselves. Nor does an atomic region begin, or an oplog index to come back to, while a request is open:
-if it ended inside, and that were done again, the server would find an end that is no longer there.
+overlap among themselves. Nor does an atomic region begin while a request is open that may be sent again: if it ended
+inside, and the region were done again, the server would find an end that is no longer there. So would it where an oplog
+index is taken to come back to.
 
 What is in the way is brought to its end: its response is read into memory, for whoever reads it later. `overlapping`
 lifts all of this: the embedded engine judges each request by its own.
@@ -57,7 +58,7 @@ def standing() -> Standing:
 
 
 def in_the_way(of: Standing | None) -> Iterator[Exchange]:
-    """The requests that must end before one of that standing begins; before a region does, for None.
+    """The requests that must end before one of that standing begins; for None, all of them.
 
     What nobody wants any more is closed before.
     """
@@ -70,7 +71,7 @@ def in_the_way(of: Standing | None) -> Iterator[Exchange]:
 
 
 def settle(*, every: bool = False) -> None:
-    """Bring to its end what is in the way of a remote write; with `every`, of an atomic region or an oplog index."""
+    """Bring to its end what is in the way of a remote write or an atomic region; with `every`, of an oplog index."""
     for exchange in in_the_way(None if every else "marked"):
         exchange.settle()
 

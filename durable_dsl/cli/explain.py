@@ -62,7 +62,7 @@ def _of_app(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             "no exports can be seen in the source",
             "mark the functions with @export, or say with --wit where the world is",
         )
-    return explain(analysis, exports)
+    return explain(analysis, exports, overlapping=sources.overlapping)
 
 
 def _of_component(path: Path) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """A crawler on httpx: real, unmodified, and durable as soon as it runs in a component.
 
-Several pages are under way at the same time. A crawl that is killed goes on with the pages it has not seen: what was
-read before is answered from the oplog, and no server is asked for it again.
+Several pages are under way at the same time: one batch after another, each in a region. A crawl that is killed goes on
+with the batch that was under way, which is read again as a whole; what was read before is answered from the oplog, and
+no server is asked for it again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 import httpx
 
-from durable_dsl import export
+from durable_dsl import atomic, export, non_idempotent
 
 
 @dataclass
@@ -53,7 +54,10 @@ async def crawl(start: str, most: int = 50, at_once: int = 4) -> list[Page]:
     async with httpx.AsyncClient(follow_redirects=True, timeout=10) as client:
         while waiting and len(pages) < most:
             batch, waiting = waiting[:at_once], waiting[at_once:]
-            for page, links in await asyncio.gather(*(_read(client, url) for url in batch)):
+            # Servers of Golem 1.x find their way through requests that overlap only in a region of this kind.
+            with atomic, non_idempotent:
+                read = await asyncio.gather(*(_read(client, url) for url in batch))
+            for page, links in read:
                 pages[page.url] = page
                 known = {*pages, *waiting, *batch}
                 waiting += [url for url in links if _same_site(url, start) and url not in known]

@@ -9,7 +9,7 @@ from durable_codegen.analysis.checking import check
 from durable_codegen.analysis.sources import find_sources
 
 #: Information is expected only by sources that speak of it.
-INFORMATION = {"DSL504", "DSL514", "DSL515", "DSL520"}
+INFORMATION = {"DSL504", "DSL514", "DSL515", "DSL520", "DSL523"}
 
 _EXPECTED = re.compile(r"# finds (DSL\d{3}(?:, DSL\d{3})*)")
 

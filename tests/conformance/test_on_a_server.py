@@ -10,10 +10,6 @@ from tests.conformance.golem.worker import FAILED, IDLE, Worker
 
 MIB = 1 << 20
 
-OVERLAP = pytest.mark.xfail(
-    strict=True, reason="at each restart a server takes a request for unfinished that another one has overtaken"
-)
-
 
 @pytest.mark.parametrize("story", ["overtaken", "left-open"])
 def test_a_request_that_must_not_be_repeated_is_not(stories, story):
@@ -95,7 +91,6 @@ def test_a_failed_worker_is_repaired_by_an_update(stories, repaired):
         assert ["effect", "add 1"] == outside.events
 
 
-@OVERLAP
 @pytest.mark.parametrize(
     ("story", "arguments", "events"), [("overlap", [], ["A", "B"]), ("left-open", [True], ["1"])], ids=str
 )

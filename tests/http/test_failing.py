@@ -69,4 +69,5 @@ def test_a_failure_asks_the_host_for_nothing_but_the_traceback(asked, server, co
     last = max(at for at, name in enumerate(asked) if name == "wasi:clocks/monotonic-clock#now")
 
     assert set(asked[last + 1 :]) <= WRITING, asked[last + 1 :]
-    assert kinds.count("begin-remote-write") > kinds.count("end-remote-write")
+    if way in SYNCHRONOUS and way != "a region":  # which begins with nothing open
+        assert kinds.count("begin-remote-write") > kinds.count("end-remote-write")

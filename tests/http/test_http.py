@@ -107,7 +107,7 @@ def test_component_and_plain_python_agree(worker, plain, server, kind, name):
 
 
 def test_requests_are_under_way_at_the_same_time(worker, server):
-    """The server has the next before it has answered the first."""
+    """Where they may: the server has the next before it has answered the first."""
     Handler.most = 0
     worker.invoke("together", f"http://{server}", 4)
 

@@ -75,15 +75,6 @@ def test_packages_tell_their_versions(worker, plain):
         assert "raised PackageNotFoundError" == said("metadata", "nothing", "")
 
 
-def test_asynchronous_requests_are_under_way_at_the_same_time(worker, server):
-    """Of one httpx.AsyncClient: the server has the next before it has answered the first."""
-    server.most = 0
-    worker.invoke("together", server.url, 4)
-
-    assert server.most > 1
-
-
-@pytest.mark.parametrize("library", ["httpx", "httpx async", "requests", "urllib"])
 def test_a_denied_host_stops_the_worker(server, component, tmp_path, library):
     """No library gets to see it as an error; nothing reaches the server, and once it is allowed the worker goes on."""
     before = len(server.seen)
@@ -105,10 +96,10 @@ def test_gathered_requests_that_are_denied(server, component, tmp_path):
     with Engine.open(tmp_path, allow_http=["127.0.0.1:1"], output=lambda *_: None) as engine:
         worker = engine.worker("libraries", engine.load(component))
         with pytest.raises(InvocationError, match="NotGranted"):
-            worker.invoke("together", server.url, 4, idempotency_key="k")
+            worker.invoke("together-in", server.url, 4, "overlapping", idempotency_key="k")
         assert 0 == server.most
         worker.grant(allow_http=[server.address])
-        worker.invoke("together", server.url, 4, idempotency_key="k")
+        worker.invoke("together-in", server.url, 4, "overlapping", idempotency_key="k")
 
     assert server.most > 1
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durable_codegen.analysis.compensation import compensation
+from durable_codegen.analysis.concurrency import concurrency
 from durable_codegen.analysis.exports import find_exports
 from durable_codegen.analysis.finding import Finding
 from durable_codegen.analysis.guest_code import guest_code
@@ -63,3 +64,5 @@ def _findings(sources: Sources) -> Iterator[Finding]:
     yield from steering(analysis, [exported.function for exported in exports])
     yield from state(analysis, exports)
     yield from guest_code(analysis)
+    if not sources.overlapping:
+        yield from concurrency(analysis)

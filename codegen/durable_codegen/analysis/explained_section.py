@@ -22,10 +22,12 @@ __all__ = ["EXPLAINED", "explained", "read_explained"]
 EXPLAINED: Final = "durable-dsl-explained"
 
 
-def explained(modules: Mapping[str, Module], exports: Iterable[Mapping[str, Any]]) -> bytes:
+def explained(
+    modules: Mapping[str, Module], exports: Iterable[Mapping[str, Any]], *, overlapping: bool = False
+) -> bytes:
     """The section's content for the exports that a build has planned."""
     analysis = Analysis(modules)
-    content = {"format": 1, "exports": explain(analysis, from_build(analysis, exports))}
+    content = {"format": 1, "exports": explain(analysis, from_build(analysis, exports), overlapping=overlapping)}
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 

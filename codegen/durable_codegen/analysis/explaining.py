@@ -10,6 +10,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from durable_codegen.analysis.concurrency import one_by_one
 from durable_codegen.analysis.effects import REMOTE
 from durable_codegen.analysis.explained_text import numbered
 from durable_codegen.analysis.regions import BRACKETS, host_word
@@ -58,14 +59,15 @@ class _Step:
         return next((entered for entered in self.regions if entered[0].is_atomic), None)
 
 
-def explain(analysis: Analysis, exports: Sequence[Exported]) -> list[dict[str, Any]]:
-    """The explanation of each export, in the form of `--json`."""
-    return [_Explained(analysis, each).data() for each in exports]
+def explain(analysis: Analysis, exports: Sequence[Exported], *, overlapping: bool = False) -> list[dict[str, Any]]:
+    """The explanation of each export, in the form of `--json`; `overlapping`: the settings let requests overlap."""
+    return [_Explained(analysis, each, overlapping=overlapping).data() for each in exports]
 
 
 class _Explained:
-    def __init__(self, analysis: Analysis, exported: Exported) -> None:
+    def __init__(self, analysis: Analysis, exported: Exported, *, overlapping: bool) -> None:
         self.analysis = analysis
+        self.overlapping = overlapping
         self.exported = exported
         self.cut = False
         self.visits = 0
@@ -268,6 +270,11 @@ class _Explained:
             numbers = [step["number"] for step in steps if step["how_often"] == how_often and step["kind"] != "print"]
             if numbers:
                 yield f"{how_often[0].upper()}{how_often[1:]}: {numbered(numbers)}."
+        functions = {each.function for step in self.steps for each in (*step.chain, step.event)}
+        for function, call, _ in () if self.overlapping else one_by_one(self.analysis):
+            if function in functions:
+                place = f"{function.module.file}:{call.lineno}"
+                yield f"Requests of the tasks at {place} go one after another (DSL523)."
         if self.cut:
             yield f"Only the first {_MOST} steps are shown."
 

@@ -65,7 +65,7 @@ def _at_most_once(analysis: Analysis, cases: list[Case]) -> Iterator[Finding]:
         if effect is None or effect.kind not in REMOTE or not modes or modes[-1].word != "non_idempotent":
             continue
         found = _innermost(case.regions, "is_atomic") or _innermost(case.regions, "records_nothing")
-        if found is not None:
+        if found is not None and found[1].place != modes[-1].place:  # one statement that says both means it
             region = found[1]
             message = f"{effect.what} under {modes[-1].quoted} ({modes[-1].place}) stands {where(region, case)}"
             yield at(case.event, "DSL505", "warning", message, why, hint, related(region, case))
@@ -86,7 +86,7 @@ def _at_most_once(analysis: Analysis, cases: list[Case]) -> Iterator[Finding]:
             stacks = [(around, ()), *((stack + around, chain) for stack, chain in analysis.around(flow.function))]
             for stack, chain in stacks:
                 outer = next((each for each in stack if each.is_atomic or each.records_nothing), None)
-                if outer is not None:
+                if outer is not None and outer.place != region.place:
                     by = f" (called at {chain[-1].place})" if chain else ""
                     yield Finding(
                         "DSL505",

@@ -52,6 +52,8 @@ class Sources:
     world: World | None
     target: Target
     faults: tuple[Fault, ...]
+    #: Whether requests may overlap, as the settings say.
+    overlapping: bool = False
 
 
 def find_sources(given: Sequence[str], flags: Mapping[str, object], *, folder: Path | None = None) -> Sources:
@@ -94,7 +96,7 @@ def _of_app(settings: Settings, folder: Path) -> Sources:
         target = choose_target(world, settings.target) if world is not None else _target(settings.target)
     except BuildFailed:
         target = DEFAULT_TARGET
-    return Sources(modules, settings.app.module, world, target, faults)
+    return Sources(modules, settings.app.module, world, target, faults, settings.overlapping)
 
 
 def _target(name: str | None) -> Target:
