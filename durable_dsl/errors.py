@@ -178,6 +178,18 @@ class HttpError(DurableError, OSError):
         return f"{self.method} {self.url}: {self.reason}"
 
 
+class HttpInvalid(HttpError, ValueError):  # noqa: N818  (as HttpTimeout)
+    """A request that HTTP has no form for. Nothing is sent; a body of another length than it should have is broken off.
+
+    `part` says what is wrong with it: "url", "method", "header" or "body".
+    """
+
+    def __init__(self, method: str, url: str, reason: str, part: str = "url") -> None:
+        super().__init__(method, url, reason)
+        self.args = (method, url, reason, part)
+        self.part = part
+
+
 class HttpConnectionError(HttpError, ConnectionError):
     """The server could not be reached, or the connection broke off before the response was complete."""
 

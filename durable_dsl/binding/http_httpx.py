@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.binding.http_exchange import Asked, Timeouts
 from durable_dsl.binding.http_guest import send, send_async
-from durable_dsl.errors import HttpConnectionError, HttpError, HttpTimeout
+from durable_dsl.errors import HttpConnectionError, HttpError, HttpInvalid, HttpTimeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -22,6 +22,8 @@ def install(httpx: Any) -> None:
     """Give httpx's transports their requests from the host; `httpx` is the package."""
 
     def translated(error: HttpError) -> Exception:
+        if isinstance(error, HttpInvalid):
+            return httpx.LocalProtocolError(str(error))  # type: ignore[no-any-return]
         timed_out = isinstance(error, HttpTimeout)
         kind = {
             "connect": httpx.ConnectTimeout if timed_out else httpx.ConnectError,

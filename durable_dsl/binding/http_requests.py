@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from durable_dsl.binding.http_stdlib import Wire
-from durable_dsl.errors import HttpError, HttpTimeout
+from durable_dsl.errors import HttpError, HttpInvalid, HttpTimeout
 
 __all__ = ["install_requests", "install_urllib3"]
 
@@ -20,6 +20,9 @@ def install_urllib3(connection: Any, exceptions: Any) -> None:
 
     def translated(self: Any, error: HttpError) -> Exception:
         """What makes urllib3 see that nothing was sent, so that its retries count as they do elsewhere."""
+        if isinstance(error, HttpInvalid):
+            kind = exceptions.InvalidHeader if error.part == "header" else exceptions.ProtocolError
+            return kind(str(error))  # type: ignore[no-any-return]
         if error.phase == "tls":
             return exceptions.SSLError(str(error))  # type: ignore[no-any-return]
         if error.phase == "connect":

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import durable_http_host as host
 
 from durable_dsl.binding.exchanges import let_go
+from durable_dsl.binding.http_exchange import check, declared_length, wrong_length
 from durable_dsl.binding.http_failures import failure
-from durable_dsl.errors import HttpError
+from durable_dsl.errors import HttpInvalid
 from durable_dsl.results import Err
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from durable_dsl.binding.exchanges import Exchange
     from durable_dsl.binding.http_exchange import Asked
+    from durable_dsl.errors import HttpError
 
 __all__ = ["Ended", "begin", "when_ready"]
 
@@ -69,22 +71,30 @@ async def when_ready(exchange: Exchange, source: Any, wait: Callable[[Any], Awai
 async def begin(asked: Asked, exchange: Exchange, wait: Callable[[Any], Awaitable[None]]) -> Any:
     """Hand the request over to the host, body and all; the future of its response."""
     headers = [(name, value) for name, value in asked.headers if name.lower() not in _NOT_OURS]
-    declared = _declared(asked)
-    if isinstance(asked.body, bytes) and asked.body and declared not in {None, len(asked.body)}:
-        raise _wrong_length(asked, declared, f"{len(asked.body)}")
-    request = exchange.own(host.OutgoingRequest(host.Fields.from_list(headers)))
-    request.set_method(_METHODS[asked.method]() if asked.method in _METHODS else host.Method_Other(asked.method))
-    request.set_scheme(host.Scheme_Https() if asked.scheme == "https" else host.Scheme_Http())
-    request.set_authority(asked.authority)
-    request.set_path_with_query(asked.target)
-    # A body that comes in pieces is written while the host has the request, so it is taken out of it before.
-    body = exchange.own(request.body()) if asked.body != b"" else None
+    part, body = "header", None
     try:
-        future = exchange.own(host.handle(exchange.give(request), _options(asked)))
+        check(asked)
+        request = exchange.own(host.OutgoingRequest(host.Fields.from_list(headers)))
+        # A body that comes in pieces is written while the host has the request, so it is taken out of it before.
+        body = exchange.own(request.body()) if asked.body != b"" else None
+        part = "method"
+        request.set_method(_METHODS[asked.method]() if asked.method in _METHODS else host.Method_Other(asked.method))
+        request.set_scheme(host.Scheme_Https() if asked.scheme == "https" else host.Scheme_Http())
+        part = "url"
+        request.set_authority(asked.authority)
+        request.set_path_with_query(asked.target)
+        part = "time-out"
+        options = _options(asked)
+    except HttpInvalid as invalid:
+        raise Ended(invalid) from None
+    except Err:
+        raise Ended(HttpInvalid(asked.method, asked.url, f"the host refuses its {part}", part)) from None
+    try:
+        future = exchange.own(host.handle(exchange.give(request), options))
     except Err as error:
         raise Ended(failure(asked, error.value)) from None
     if body is not None:
-        await _write(asked, body, _Writer(asked, exchange, exchange.own(body.write()), declared, wait))
+        await _write(asked, body, _Writer(asked, exchange, exchange.own(body.write()), wait))
     return future
 
 
@@ -97,19 +107,6 @@ def _options(asked: Asked) -> Any:
     options.set_first_byte_timeout(first_byte)
     options.set_between_bytes_timeout(between_bytes)
     return options
-
-
-def _declared(asked: Asked) -> int | None:
-    """The content-length of the request, if it has one."""
-    values = {value.strip() for name, value in asked.headers if name.lower() == "content-length"}
-    value = values.pop() if len(values) == 1 else b""
-    return int(value) if value.isdigit() else None
-
-
-def _wrong_length(asked: Asked, declared: int | None, length: str) -> Ended:
-    error = HttpError(asked.method, asked.url, f"its content-length is {declared}, but its body has {length} bytes")
-    error.phase = "send"
-    return Ended(error)
 
 
 async def _write(asked: Asked, body: Any, writer: _Writer) -> None:
@@ -132,13 +129,12 @@ class _Writer:
         asked: Asked,
         exchange: Exchange,
         stream: Any,
-        declared: int | None,
         wait: Callable[[Any], Awaitable[None]],
     ) -> None:
         self._asked = asked
         self._exchange = exchange
         self._stream = stream
-        self._declared = declared
+        self._declared = declared_length(asked)
         self._wait = wait
         self._kept = bytearray()
         self._length = self._pieces = 0
@@ -149,7 +145,7 @@ class _Writer:
         """Some more of the body."""
         self._length += len(data)
         if self._declared is not None and self._length > self._declared:
-            raise _wrong_length(self._asked, self._declared, f"{self._length} or more")
+            raise Ended(wrong_length(self._asked, f"{self._length} or more"))
         at = 0
         if not self._kept:
             # A large body that comes as a whole is not copied twice.
@@ -165,7 +161,7 @@ class _Writer:
     async def finish(self, body: Any) -> None:
         """Write what is left, and say that this was all."""
         if self._declared is not None and self._length != self._declared:
-            raise _wrong_length(self._asked, self._declared, f"{self._length}")
+            raise Ended(wrong_length(self._asked, f"{self._length}"))
         if self._kept:
             await self._put(bytes(self._kept))
         exchange = self._exchange

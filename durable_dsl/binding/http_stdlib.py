@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 from durable_dsl.binding.http_exchange import Asked, Timeouts
 from durable_dsl.binding.http_guest import Answer, send
-from durable_dsl.errors import HttpConnectionError, HttpError
+from durable_dsl.errors import HttpConnectionError, HttpError, HttpInvalid
 
 __all__ = ["Wire", "install"]
 
@@ -59,7 +59,9 @@ class Wire:
         self._written.append(data)
         if self._translate is None and self._is_whole(data):
             self._exchange()
-            if isinstance(self._outcome, HttpError) and self._outcome.phase in {"connect", "tls"}:
+            if isinstance(self._outcome, HttpInvalid) or (
+                isinstance(self._outcome, HttpError) and self._outcome.phase in {"connect", "tls"}
+            ):
                 raise _as_is(self._outcome)
 
     def close(self) -> None:
@@ -180,7 +182,7 @@ def _body_length(head: bytes) -> int | None:
     lines, _, body = head.partition(_END)
     for line in lines.lower().split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
-        if name == b"content-length":
+        if name == b"content-length" and value.strip().isdigit():
             return int(value) - len(body)
         if name == b"transfer-encoding" and b"chunked" in value:
             return None
@@ -188,6 +190,10 @@ def _body_length(head: bytes) -> int | None:
 
 
 def _as_is(error: HttpError) -> Exception:
+    if isinstance(error, HttpInvalid):
+        # As http.client itself says of what it refuses; it takes more than a host does.
+        kinds = {"header": ValueError, "url": http.client.InvalidURL, "method": ValueError}
+        return kinds.get(error.part, http.client.HTTPException)(str(error))
     if error.phase == "tls":
         return ssl.SSLError(str(error))
     return error

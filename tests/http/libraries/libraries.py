@@ -175,6 +175,23 @@ async def together(base: str, count: int) -> int:
     return round((time.monotonic() - start) * 1000)
 
 
+def refused(library: str, url: str, header: str, value: str) -> str:
+    """What a library raises for a request that makes no sense: the class that its users would name."""
+    headers = {header: value} if header else {}
+    try:
+        if library == "durable_dsl.http":
+            durable_http.post(url, headers=headers, content="12345")
+        if library == "httpx":
+            httpx.post(url, headers=headers, content="12345")
+        if library == "requests":
+            requests.post(url, headers=headers, data="12345")
+        if library == "urllib":
+            urllib.request.urlopen(urllib.request.Request(url, headers=headers, data=b"12345"))
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        return f"{type(error).__module__.split('.')[0]} {type(error).__name__}"
+    return "sent"
+
+
 KEPT = []
 
 
