@@ -209,7 +209,7 @@ class Answer:
         self._exchange.leave()
 
     async def _read(self, wait: Wait) -> bytes:
-        problem = None
+        chunk, problem = b"", None
         try:
             chunk = await self._exchange.read(_READ, wait)
         except _LostError as lost:

@@ -75,6 +75,7 @@ def test_packages_tell_their_versions(worker, plain):
         assert "raised PackageNotFoundError" == said("metadata", "nothing", "")
 
 
+@pytest.mark.parametrize("library", ["httpx", "httpx async", "requests", "urllib"])
 def test_a_denied_host_stops_the_worker(server, component, tmp_path, library):
     """No library gets to see it as an error; nothing reaches the server, and once it is allowed the worker goes on."""
     before = len(server.seen)
