@@ -20,18 +20,26 @@ PAGES = {
 
 
 class Site:
-    """`asked` are the paths that were asked for; each answer takes `delay` seconds."""
+    """`asked` are the paths that were asked for, `most` how many at once; each answer takes `delay` seconds."""
 
     def __init__(self, delay: float = 0.0) -> None:
         self.asked: list[str] = []
+        self.most = 0
+        counting, under_way = threading.Lock(), 0
         site = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                nonlocal under_way
                 site.asked.append(self.path)
+                with counting:
+                    under_way += 1
+                    site.most = max(site.most, under_way)
                 time.sleep(delay)
+                with counting:
+                    under_way -= 1
                 title, links = PAGES.get(self.path, ("Not found", []))
                 text = f"<title>{title}</title>" + "".join(f'<a href="{link}">{link}</a>' for link in links)
                 self.send_response(301 if self.path == "/moved" else 200 if self.path in PAGES else 404)

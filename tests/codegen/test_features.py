@@ -102,3 +102,19 @@ def test_components_are_a_table_of_texts(emit):
         emit("from durable_dsl import export\n", "\n[tool.durable-dsl.components]\nstock = 7\n")
 
     assert [("DSL402", "components takes a table of texts")] == [(each.code, each.hint) for each in failed.value.faults]
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_requests_of_several_tasks_are_noted_unless_they_may_overlap(tmp_path, overlapping):
+    """The setting reaches the guest, and ends the note."""
+    (tmp_path / "app.py").write_text(
+        "import asyncio\n\nfrom durable_dsl import export, http\n\n\n@export\nasync def ask(urls: list[str]) -> None:\n"
+        "    await asyncio.gather(*(http.aget(url) for url in urls))\n"
+    )
+    setting = f"[tool.durable-dsl]\noverlapping-requests = {str(overlapping).lower()}\n"
+    (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "app"\nversion = "1"\n{setting}')
+    settings = resolve({"app": "app.py"}, environment={}, folder=tmp_path)
+
+    notes = [(each.code, each.line) for each in emit_only(settings, tmp_path / "emitted")]
+    assert notes == ([] if overlapping else [("DSL523", 8)])
+    assert f"OVERLAPPING = {overlapping}" in (tmp_path / "emitted" / "durable_http_host.py").read_text()
