@@ -30,7 +30,10 @@ VERBS = {
     "inspect": "show a component's exports, signatures and regions",
     "run": "call an export in the embedded engine and print its result",
     "worker": "list workers and show what is in their oplogs",
+    "data": "show what a data directory takes up, and give back what nobody needs",
 }
+#: Where that module has another name.
+_MODULES = {"data": "directory"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,7 +159,7 @@ class _Verb(Protocol):
 
 
 def _module(verb: str) -> _Verb:
-    return cast("_Verb", importlib.import_module(f"durable_dsl.cli.{verb}"))
+    return cast("_Verb", importlib.import_module(f"durable_dsl.cli.{_MODULES.get(verb, verb)}"))
 
 
 def _parser(wanted: Sequence[str]) -> argparse.ArgumentParser:

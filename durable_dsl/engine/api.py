@@ -33,7 +33,7 @@ from durable_dsl.engine.idle import Idle
 from durable_dsl.engine.loading import LoadedComponent, build_facts, name_of
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.oplog.store import Store
-from durable_dsl.engine.private import make_private
+from durable_dsl.engine.private import Use, make_private
 from durable_dsl.engine.redaction import redacted_text
 from durable_dsl.engine.scheduled import Schedule
 from durable_dsl.engine.suspension import Places
@@ -102,6 +102,8 @@ class Engine:
             reason = "is a file, not a directory" if data.is_file() else error.strerror or str(error)
             raise StoreError(str(data), reason) from error
         self.store = Store(data)
+        #: Tells other processes that this one is here.
+        self.use = Use(data)
         self.catalogue = Catalogue(self.store, data)
         #: Which worker waits for a call of which.
         self.waiting = Waiting(self.store)
@@ -170,6 +172,7 @@ class Engine:
         for worker in workers:
             worker.close()
         self.store.close()
+        self.use.close()
 
     # Components
 

@@ -82,7 +82,7 @@ class Catalogue:
         return found
 
     def build(self, name: str, version: int) -> Build:
-        for build in self._builds(name):
+        for build in self.builds(name):
             if build.version == version:
                 return build
         raise UsageError(f"component {name!r} has no version {version} in this data directory")
@@ -103,16 +103,16 @@ class Catalogue:
         return StoreError(str(build.path), reason)
 
     def latest(self, name: str) -> Build | None:
-        return next(reversed(self._builds(name)), None)
+        return next(reversed(self.builds(name)), None)
 
     def name_of(self, component_id: str) -> str | None:
         row = self._store.select_one("component", "WHERE id = ?", (component_id,))
         return None if row is None else str(row["name"])
 
     def _find(self, name: str, content_hash: str) -> Build | None:
-        return next((build for build in self._builds(name) if build.hash == content_hash), None)
+        return next((build for build in self.builds(name) if build.hash == content_hash), None)
 
-    def _builds(self, name: str) -> list[Build]:
+    def builds(self, name: str) -> list[Build]:
         """All builds of a component in the order of their versions, which count from 0 without a gap."""
         component = component_id_of(name)
         found = self._store.select("build", "WHERE component = ? ORDER BY version", (component,))

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import tempfile
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from durable_dsl.engine.errors import StoreError, UsageError
 from durable_dsl.engine.oplog.store import FILE
+from durable_dsl.engine.temporary import made_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @contextmanager
@@ -28,8 +28,8 @@ def copied(data: Path) -> Iterator[Path]:
     source = data / FILE
     if not source.is_file():
         raise UsageError(f"{data} is no data directory: it has no {FILE}")
-    with tempfile.TemporaryDirectory(prefix="durable-dsl-") as folder:
-        copy = Path(folder)
+    copy = made_here("data-")
+    try:
         try:
             _copy(source, copy / FILE)
             (copy / "components").mkdir()
@@ -40,6 +40,8 @@ def copied(data: Path) -> Iterator[Path]:
         except sqlite3.Error as error:
             raise StoreError(str(source), str(error)) from error
         yield copy
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ other things as well, as a project's, keeps its mode; what is ours in it does no
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from durable_dsl.engine.oplog.store import FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _FILES = (FILE, f"{FILE}-wal", f"{FILE}-shm")
@@ -30,6 +32,36 @@ def make_private(directory: Path) -> None:
         _close(directory / name)
     with contextlib.suppress(OSError):  # SQLite says what is wrong
         os.close(os.open(directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR))
+
+
+class Use:
+    """Says to other processes that this one uses a data directory, for as long as it is open."""
+
+    def __init__(self, directory: Path) -> None:
+        self._handle: int | None = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):  # no locks here
+            fcntl.flock(self._handle, fcntl.LOCK_SH)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether no other process uses it; then none begins to before the block ends."""
+        assert self._handle is not None
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            alone = False
+        else:
+            alone = True
+        try:
+            yield alone
+        finally:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._handle, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
 
 
 def _close(path: Path) -> None:

@@ -11,10 +11,13 @@ import errno
 import os
 import shutil
 import stat
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+from durable_dsl.engine.temporary import made_here
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MAX_LINKS = 40
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -45,7 +48,7 @@ class Sandbox:
     @property
     def path(self) -> Path:
         if self._path is None:
-            self._path = Path(tempfile.mkdtemp(prefix="durable-dsl-"))
+            self._path = made_here("files-")
         return self._path
 
     def close(self) -> None:

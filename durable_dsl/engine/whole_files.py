@@ -52,6 +52,16 @@ def _temporary(directory: Path) -> tuple[int, Path]:
         os.close(handle)
 
 
+def abandoned(directory: Path) -> list[Path]:
+    """The temporary files there whose writers are dead."""
+    found = []
+    for left in directory.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found.append(left)
+    return found
+
+
 def _remove_abandoned(directory: Path) -> None:
     for left in directory.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), left.open("rb") as file:

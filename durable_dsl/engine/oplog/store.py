@@ -235,6 +235,11 @@ class Store:
 
     # Errors
 
+    def explained(self, work: Callable[[], T]) -> T:
+        """Do something with the file otherwise; what SQLite reports becomes a StoreError."""
+        with self._explained():
+            return work()
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:

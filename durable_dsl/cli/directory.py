@@ -1,0 +1,94 @@
+"""`durable-dsl data`: what a data directory takes up, and giving back what nobody needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from durable_dsl.cli import console
+from durable_dsl.cli.data import add_data_option, add_json_option, opened
+
+if TYPE_CHECKING:
+    import argparse
+
+    from durable_dsl.engine.api import Engine
+
+_ACTIONS = {
+    "show": "show what takes up how much: files, tables, workers, components",
+    "prune": "remove components that no worker is of, builds that none was on, and what dead processes left",
+    "compact": "write the database anew without the space that is free in it",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    for name, summary in _ACTIONS.items():
+        action = actions.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        add_data_option(action)
+        add_json_option(action)
+        if name == "prune":
+            action.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    verbs = {"show": _show, "prune": _prune, "compact": _compact}
+    with opened(arguments, reads=arguments.action == "show", makes=False) as engine:
+        return verbs[arguments.action](engine, arguments)
+
+
+def _show(engine: Engine, arguments: argparse.Namespace) -> int:
+    from durable_dsl.engine.upkeep import sizes
+
+    found = sizes(engine)
+    if arguments.json:
+        console.print_json(found)
+        return console.OK
+    files = [(name, _amount(found[name])) for name in ("database", "log", "free")]
+    console.out(console.table(files, ("FILE", "SIZE")))
+    console.out("\n" + console.table(list(found["tables"].items()), ("TABLE", "ROWS")))
+    for what, counted in (("workers", ("component", "entries")), ("components", ("builds", "workers"))):
+        if found[what]:
+            rows = [(one["name"], *(one[name] for name in counted), _amount(one["bytes"])) for one in found[what]]
+            headers = (what[:-1].upper(), *(name.upper() for name in counted), "SIZE")
+            console.out("\n" + console.table(rows, headers))
+    return console.OK
+
+
+def _prune(engine: Engine, arguments: argparse.Namespace) -> int:
+    from durable_dsl.engine.upkeep import prune
+
+    left = prune(engine, dry_run=arguments.dry_run)
+    if arguments.json:
+        console.print_json({**left.as_json(), "removed": not arguments.dry_run})
+        return console.OK
+    lines = [f"component {name}" for name in left.components]
+    lines += [str(path) for path in left.files]
+    lines += [f"{left.payloads} long texts that nothing refers to"] if left.payloads else []
+    if not left.alone:
+        console.note("another process uses the directory: components and their builds stay")
+    if lines:
+        console.out("\n".join(lines))
+    said = "would be removed" if arguments.dry_run else "removed"
+    console.note(f"{_amount(left.bytes)} {said}" if lines else "nothing to remove")
+    return console.OK
+
+
+def _compact(engine: Engine, arguments: argparse.Namespace) -> int:
+    from durable_dsl.engine.upkeep import compact
+
+    before, after = compact(engine)
+    facts: dict[str, Any] = {"before": before, "after": after}
+    if arguments.json:
+        console.print_json(facts)
+    else:
+        console.note(f"the database took {_amount(before)}, and takes {_amount(after)} now")
+    return console.OK
+
+
+def _amount(size: int) -> str:
+    """A number of bytes for people."""
+    amount = float(size)
+    for unit in ("bytes", "kB", "MB"):
+        if amount < 1000:
+            return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
