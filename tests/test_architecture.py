@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "durable_dsl.printable": (),
     "durable_dsl.promise_ids": (),
     "durable_dsl.results": (),
+    "durable_dsl.temporary": (),
     "durable_dsl.typed_json": (),
     "durable_dsl.yields": (),
     "durable_dsl.binding": (
@@ -42,6 +43,7 @@ MAY_IMPORT = {
         "durable_dsl.printable",
         "durable_dsl.promise_ids",
         "durable_dsl.results",
+        "durable_dsl.temporary",
         "durable_dsl.typed_json",
     ),
     "durable_dsl.testing": ("durable_dsl", "durable_codegen"),
@@ -79,6 +81,7 @@ MAY_IMPORT = {
         "durable_dsl.marks",
         "durable_dsl.policy",
         "durable_dsl.snapshots",
+        "durable_dsl.temporary",
     ),
 }
 

@@ -7,7 +7,6 @@ whole. An unchanged input is answered from the record of the last build before a
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from durable_codegen.faults import BuildFailed, Fault
 from durable_codegen.outputs import check_component, check_emitted, make_folder, unwritable
 from durable_codegen.report import SECTION, Result, exports_of, section
 from durable_codegen.toolchain import tool_versions
+from durable_dsl import temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -240,7 +240,7 @@ def _copy_anew(source: Path, target: Path) -> None:
 
 @contextmanager
 def _work_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="durable-dsl-") as folder:
+    with temporary.folder() as folder:
         # Resolved, because paths are compared: a temporary folder may be a link.
         yield Path(folder).resolve()
 

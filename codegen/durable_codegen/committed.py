@@ -7,7 +7,6 @@ of the old form. Docs and the order of things are nobody's business.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from durable_codegen.config import is_inferred
 from durable_codegen.faults import BuildFailed, Fault
 from durable_codegen.witjson import WitError, read_document
+from durable_dsl import temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,7 +114,7 @@ def _type_changes(name: str, before: Mapping[str, str], now: Mapping[str, str]) 
 
 
 def _surface(wit: Path) -> _Surface:
-    with tempfile.TemporaryDirectory(prefix="durable-dsl-") as folder:
+    with temporary.folder() as folder:
         staged = Path(folder) / "wit"
         staged.mkdir()
         (staged / "world.wit").write_bytes(wit.read_bytes())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from durable_codegen.names import InterfaceId
 from durable_codegen.section import replacing
 from durable_codegen.toolchain import run_componentize_py, run_wasm_tools
 from durable_codegen.witjson import Document, WitError, read_document
+from durable_dsl import temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ def componentize(
     here.
     """
     names = [_from_here(path) for path in python_paths] if shown is None else list(shown)
-    with replacing(output) as part, tempfile.TemporaryDirectory(prefix="durable-dsl-") as start:
+    with replacing(output) as part, temporary.folder() as start:
         _write_start(Path(start), entry_module, preload)
         # Last on the path, so that the other folders keep their numbers in what the guest prints.
         paths = [f"--python-path={path}" for path in (*python_paths, start)]

@@ -8,6 +8,8 @@ section to section, so it costs nothing for large components.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import os
 import shutil
 import tempfile
@@ -33,9 +35,11 @@ class NotWasm(ValueError):  # noqa: N818 - reads as a sentence where it is raise
 def replacing(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to, which takes its place at the end; after a failure nothing is left of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):  # a build that was killed
+        with contextlib.suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+    handle, part = _part_of(path)
     try:
         yield part
         # A temporary file is private; what a build leaves has the permissions that any new file gets.
@@ -45,6 +49,18 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _part_of(path: Path) -> tuple[int, Path]:
+    """A new file whose lock is held; another build may have removed one that was not locked yet."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        with contextlib.suppress(OSError):  # no locks here, or taken by who removes it
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if Path(name).exists():
+            return handle, Path(name)
+        os.close(handle)
 
 
 def append_section(component: Path, name: str, payload: bytes) -> None:

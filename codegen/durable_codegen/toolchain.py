@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_codegen.faults import BuildFailed, Fault
+from durable_dsl import temporary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +83,8 @@ def run_wasm_tools(arguments: Sequence[str | Path]) -> Completed:
 
 def run_componentize_py(arguments: Sequence[str | Path]) -> Completed:
     """Run componentize-py so that it sees no Python environment; a fault only if it cannot be run at all."""
-    with tempfile.TemporaryDirectory(prefix="durable-dsl-") as empty:
+    with temporary.folder() as folder:
+        empty = str(folder)
         # Without the folder inside, componentize-py warns that the environment has no site-packages.
         (Path(empty) / "lib" / "python3" / "site-packages").mkdir(parents=True)
         return _run(_command(COMPONENTIZE_PY), arguments, {"VIRTUAL_ENV": empty, "HOME": empty})

@@ -7,7 +7,6 @@ have, and keeps where things stand in the files for the messages of later stages
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +15,7 @@ from durable_codegen.faults import BuildFailed, Fault
 from durable_codegen.names import InterfaceId, camel, snake
 from durable_codegen.userwit import UserWit, read_user_wit, shown_path
 from durable_codegen.witjson import Document, WitError, read_document
+from durable_dsl import temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -127,7 +127,7 @@ class World:
 def read_world(wit: Path, world: str | None) -> World:
     """Read the user's WIT and choose its world: the one that is named, or the only one."""
     user = read_user_wit(wit)
-    with tempfile.TemporaryDirectory(prefix="durable-dsl-") as folder:
+    with temporary.folder() as folder:
         staged = Path(folder) / "wit"
         user.stage(staged)
         try:

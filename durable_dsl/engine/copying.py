@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from durable_dsl.engine.errors import StoreError, UsageError
 from durable_dsl.engine.oplog.store import FILE
-from durable_dsl.engine.temporary import made_here
+from durable_dsl.temporary import made_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from durable_dsl.engine.temporary import made_here
+from durable_dsl.temporary import made_here
 
 if TYPE_CHECKING:
     from pathlib import Path

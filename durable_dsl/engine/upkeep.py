@@ -10,8 +10,8 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from durable_dsl import temporary
 from durable_dsl.component_ids import component_id_of
-from durable_dsl.engine import temporary
 from durable_dsl.engine.errors import DamagedError, LeaseError, StoreError
 from durable_dsl.engine.lease import Lease
 from durable_dsl.engine.oplog.connections import connect

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from durable_dsl import temporary
 from durable_dsl.cli.main import main
-from durable_dsl.engine import temporary
 from durable_dsl.engine.oplog.store import FILE
 from tests.engine.programs import ROOT, opened, worker
 from tests.engine.test_worker_steering import FIXED, OTHER, SECOND, ledger
@@ -143,7 +143,7 @@ def test_long_texts_that_nothing_refers_to(data, verb):
 _KILLED = """
 import os, signal, sys
 from durable_dsl.engine import whole_files
-from durable_dsl.engine.temporary import made_here
+from durable_dsl.temporary import made_here
 (made_here("files-") / "left").write_text("x" * 5000)
 def fill(file):
     file.write(b"half")
@@ -177,7 +177,7 @@ def test_the_next_process_that_needs_one_removes_the_folders_of_dead_ones(data, 
     """Without anybody asking; and its own goes when it ends."""
     subprocess.run([sys.executable, "-c", _KILLED, str(data)], check=False, cwd=ROOT)
     assert 1 == len(list(own_temporary_folder.iterdir()))
-    source = "from durable_dsl.engine.temporary import made_here; made_here('files-')"
+    source = "from durable_dsl.temporary import made_here; made_here('files-')"
     subprocess.run([sys.executable, "-c", source], check=True, cwd=ROOT)
 
     assert [] == list(own_temporary_folder.iterdir())

@@ -1,4 +1,4 @@
-"""Folders in the system's temporary directory that do not outlive their process for long.
+"""Folders in the system's temporary directory that do not outlive their process for long. For hosts, not for guests.
 
 A folder's maker holds a lock on it, and the system lets go of that when the maker dies: so a folder of ours without a
 lock is abandoned, and the next process that makes one removes it. Where the file system has no locks, such folders
@@ -35,6 +35,16 @@ def made_here(prefix: str) -> Path:
             _of_process[os.getpid()] = shared
             atexit.register(_remove_own, handle, shared, os.getpid())
     return Path(tempfile.mkdtemp(prefix=prefix, dir=shared))
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """Such a folder, for as long as the block runs."""
+    path = made_here("work-")
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def abandoned() -> list[Path]:
