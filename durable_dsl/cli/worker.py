@@ -378,7 +378,8 @@ def _revert(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _delete(engine: Engine, arguments: argparse.Namespace) -> int:
-    engine.delete_worker(known_worker(engine, arguments.name).name)
+    if not engine.delete_worker(arguments.name):  # also one whose own row is damaged
+        known_worker(engine, arguments.name)  # says that there is none
     if arguments.json:
         console.print_json({"name": arguments.name, "deleted": True})
     else:

@@ -62,5 +62,5 @@ class Queue:
 
         A row may outlive the beginning of its invocation; what has begun is in the oplog.
         """
-        found = self._store.select("queue", _WAITING, (self._worker,))
+        found = self._store.select_of("queue", self._worker, _WAITING, (self._worker,))
         return [(row["function"], row["request"], row["key"]) for row in found]

@@ -68,13 +68,15 @@ class Schedule:
     def coming(self, worker: int | None = None) -> list[Coming]:
         """What has not begun, the next one first; of one worker, or of all."""
         store = self._engine.store
-        found = store.select("schedule", _COMING, (-1 if worker is None else worker,))
+        every = (-1 if worker is None else worker,)
+        found = store.select_of("schedule", -1 if worker is None else worker, _COMING, every)
         return [Coming(store.name_of(row["worker"]), row["function"], row["key"], row["time"]) for row in found]
 
     def fill_queue(self, worker: int) -> None:
         """Put what is due into the worker's queue, and forget what has begun."""
         store, due = self._engine.store, (worker, self._engine.clock.now())
-        if store.read_one("SELECT 1 FROM schedule WHERE worker = ? AND time <= ?", due) is None:
+        coming = store.select_of("schedule", worker, "WHERE worker = ?", (worker,))  # a damaged time would never come
+        if not any(row["time"] <= due[1] for row in coming):
             return
 
         def work(connection: sqlite3.Connection) -> None:

@@ -8,11 +8,12 @@ import random
 import shutil
 import sqlite3
 from contextlib import closing
+from io import StringIO
 
 import pytest
 
 from durable_dsl.cli.main import main
-from durable_dsl.engine.errors import InvocationError
+from durable_dsl.engine.errors import DamagedError, InvocationError
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.oplog.store import FILE
@@ -21,7 +22,8 @@ from durable_dsl.engine.session import arguments_text
 from tests.engine.programs import opened, worker
 
 WORKERS = ("one", "two", "three")
-ROUNDS = 150
+ROUNDS = 60
+TWICE = "b = host.mark_begin_operation(); host.mark_end_operation(b); result = 'x' * 70_000"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def sound(tmp_path_factory):
         one, two, three = (engine.worker(name) for name in WORKERS)
         one.invoke(
             "run",
-            "b = host.mark_begin_operation(); host.mark_end_operation(b); result = 'x' * 70_000",
+            TWICE,
             idempotency_key="b",
         )
         with pytest.raises(InvocationError):
@@ -51,8 +53,6 @@ def sound(tmp_path_factory):
 
 def said(data, *words):
     """Exit status, and what a verb says in JSON; a traceback is an error of the test."""
-    from io import StringIO
-
     out = StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(StringIO()):
         status = main([*words, "--json", "--data", str(data)])
@@ -140,3 +140,90 @@ def test_one_value_that_is_changed(sound, expected, tmp_path, seed):
     assert [] == [name for name in WORKERS if not fits(name, got[name], expected[name])], what
     whole = sum(got[name] == expected[name] for name in WORKERS)
     assert whole >= (0 if what.startswith(("component", "build")) else 2), what
+
+
+@pytest.mark.guarantee("DATA-2")
+@pytest.mark.parametrize(
+    ("damage", "damaged"),
+    [
+        ("UPDATE queue SET request = replace(request, 'queued', 'queuee')", "three"),
+        ("UPDATE queue SET worker = 77", "three"),
+        ("UPDATE queue SET id = id + 1", "three"),
+        ("UPDATE queue SET request = CAST(x'ff' AS TEXT)", "three"),
+        ("UPDATE entry SET kind = CAST(x'e86f67' AS TEXT) WHERE worker = 1 AND kind = 'log'", None),
+        ("UPDATE entry SET kind = CAST(x'ff' AS TEXT) WHERE worker = 1 AND idx = 2", "one"),
+        ("UPDATE entry SET kind = 'log' WHERE worker = 2 AND kind = 'error'", "two"),
+        ("UPDATE entry SET idx = 500 WHERE worker = 2 AND idx = 5", "two"),
+        ("UPDATE entry SET worker = 77 WHERE worker = 2 AND idx = 5", "two"),
+        ("UPDATE entry SET time = time + 1 WHERE worker = 3 AND idx = 1", "three"),
+        ("UPDATE entry SET crc = 'x' WHERE worker = 3 AND idx = 2", "three"),
+        ("UPDATE worker SET component = 'other' WHERE name = 'two'", "two"),
+        ("UPDATE entry SET idx = -idx WHERE worker = 1 AND kind = 'exported-function-completed'", "one"),
+    ],
+)
+def test_damage_is_said_of_its_worker(sound, tmp_path, damage, damaged):
+    """By every verb that acts on it; the others run on."""
+    data = copy_of(sound, tmp_path / "data")
+    with closing(sqlite3.connect(data / FILE)) as connection, connection:
+        connection.execute(damage)
+    with opened(data) as engine:
+        for name in WORKERS:
+            if name == damaged:
+                with pytest.raises(DamagedError, match=f"of worker '{name}' is damaged"):
+                    engine.worker(name).invoke("run", "result = 1")
+            elif name != "two" and damaged is not None:
+                assert "1" == engine.worker(name).invoke("run", "result = 1")
+    if damaged in {"one", "two"} or "entry" in damage:
+        facts = {one["name"]: one for one in said(data, "worker", "list")[1]}
+        assert [damaged] * (damaged is not None) == [name for name, one in facts.items() if one["status"] == "damaged"]
+
+
+@pytest.mark.guarantee("DATA-2")
+def test_two_entries_that_changed_places(sound, tmp_path):
+    """Whole rows, checksums included: each is as it was written, and neither stands where it was."""
+    data = copy_of(sound, tmp_path / "data")
+    with closing(sqlite3.connect(data / FILE)) as connection, connection:
+        found = connection.execute(
+            "SELECT idx FROM entry WHERE worker = 1 AND kind = 'exported-function-completed' ORDER BY idx"
+        ).fetchall()
+        (first,), (second,) = found
+        for old, new in ((first, -1), (second, first), (-1, second)):
+            connection.execute("UPDATE entry SET idx = ? WHERE worker = 1 AND idx = ?", (new, old))
+    with opened(data) as engine:
+        for key, source in (("a", "state['n'] = 'one'; result = 'one'"), ("b", TWICE)):
+            with pytest.raises(DamagedError):
+                engine.worker("one").invoke("run", source, idempotency_key=key)
+        one = engine.worker("one")
+        with pytest.raises(DamagedError, match=f"entry {first} of worker 'one'.*revert one --to {first - 1}"):
+            one.invoke("run", "result = 1")
+        one.revert(to=first - 1)
+        one.resume()
+        assert "one" == one.invoke("run", "result = state['n']")
+
+
+def test_a_worker_whose_own_row_is_damaged_can_be_deleted(sound, tmp_path):
+    """By its name, or by its number where that cannot be read."""
+    data = copy_of(sound, tmp_path / "data")
+    with closing(sqlite3.connect(data / FILE)) as connection, connection:
+        connection.execute("UPDATE worker SET component = 'x' WHERE id = 1")
+        connection.execute("UPDATE worker SET name = CAST(x'ff41' AS TEXT) WHERE id = 2")
+    facts = {one["name"]: one["status"] for one in said(data, "worker", "list")[1]}
+    assert {"one": "damaged", "#2": "damaged", "three": "idle"} == facts
+    for name in ("one", "#2"):
+        assert 0 == said(data, "worker", "delete", name)[0]
+    assert ["three"] == [one["name"] for one in said(data, "worker", "list")[1]]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_byte_of_the_file_that_is_changed(sound, tmp_path, seed):
+    """Wherever it is: no traceback, and what is told of a worker is told as from the sound file, or as damaged."""
+    choose = random.Random(seed)
+    data = copy_of(sound, tmp_path / "data")
+    content = bytearray((data / FILE).read_bytes())
+    content[choose.randrange(100, len(content))] ^= 1 << choose.randrange(8)
+    (data / FILE).write_bytes(content)
+
+    assert said(data, "worker", "list")[0] in {0, 1}
+    for name in WORKERS:
+        assert said(data, "worker", "show", name)[0] in {0, 1}
+        assert said(data, "worker", "oplog", name)[0] in {0, 1}

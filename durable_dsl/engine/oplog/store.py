@@ -93,6 +93,15 @@ class Store:
 
         return self.reading(at_one_instant(work))
 
+    def select_of(self, table: str, worker: int, condition: str, parameters: Sequence[Any]) -> list[tables.Row]:
+        """`select`, where a row of `worker` that does not name it any more is damage too."""
+
+        def work(connection: sqlite3.Connection) -> list[tables.Row]:
+            tables.find_strays(connection, table, worker)
+            return list(tables.select(connection, table, condition, parameters))
+
+        return self.reading(at_one_instant(work))
+
     def select_one(self, table: str, condition: str = "", parameters: Sequence[Any] = ()) -> tables.Row | None:
         """The first such row, or None."""
         return next(iter(self.select(table, f"{condition} LIMIT 1", parameters)), None)

@@ -117,6 +117,21 @@ def select(
         yield row
 
 
+def find_strays(connection: sqlite3.Connection, table: str, worker: int) -> None:
+    """Raise DamagedRow for a row of `worker` that names a worker that is not there: its number was damaged."""
+    strays: list[Row] = []
+    query = f'SELECT 1 FROM "{table}" WHERE worker NOT IN (SELECT id FROM worker) LIMIT 1'  # noqa: S608 - fixed names
+    if connection.execute(query).fetchone() is None:
+        return
+    for _ in select(connection, table, "WHERE worker NOT IN (SELECT id FROM worker)", damaged=strays):
+        continue  # of a worker that was just deleted
+    for row in strays:
+        key = f'SELECT crc FROM "{table}" WHERE {COLUMNS[table][0]} = ?'  # noqa: S608 - fixed names
+        (crc,) = connection.execute(key, (row[COLUMNS[table][0]],)).fetchone()
+        if checksums.of_row(table, {**row, "worker": worker}.values()) == crc:
+            raise DamagedRow(table, {**row, "worker": worker})
+
+
 def one(connection: sqlite3.Connection, table: str, condition: str, parameters: Sequence[Any] = ()) -> Row | None:
     """The first such row, or None."""
     return next(select(connection, table, condition, parameters), None)
