@@ -195,12 +195,14 @@ def _worker(row: tables.Row) -> WorkerRow:
 def _retire(connection: sqlite3.Connection, worker: int) -> None:
     """What its promises and resources were known by must not be given to those of a later worker of its name."""
     (used,) = connection.execute(_GIVEN_OUT, (worker,)).fetchone()
-    row = tables.one(connection, "worker", "WHERE id = ?", (worker,))
-    if used is None or row is None:
+    damaged: list[tables.Row] = []  # its name counts all the same
+    rows = [*tables.select(connection, "worker", "WHERE id = ?", (worker,), damaged=damaged), *damaged]
+    if not isinstance(used, int) or not rows:
         return
-    earlier = tables.one(connection, "retired", "WHERE name = ?", (row["name"],))
+    name = shown_name(rows[0])
+    earlier = tables.one(connection, "retired", "WHERE name = ?", (name,))
     indices = used + (0 if earlier is None else earlier["indices"])
-    tables.insert(connection, "retired", conflict="REPLACE", name=row["name"], indices=indices)
+    tables.insert(connection, "retired", conflict="REPLACE", name=name, indices=indices)
 
 
 def _holds(path: Path, content_hash: str) -> bool:

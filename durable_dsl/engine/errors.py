@@ -50,12 +50,14 @@ class DamagedError(StoreError):
         self.reason = "damaged"
 
     def __str__(self) -> str:
-        what = _DAMAGED[self.table].format(worker=self.worker, index=self.index)
+        what = _DAMAGED.get(self.table, "a row is").format(worker=self.worker, index=self.index)
         return f"{self.path}: {what} damaged; {self._ways_on()}"
 
     def _ways_on(self) -> str:
         if self.table == "grants":
             return "`durable-dsl worker grant` begins them anew"
+        if self.table == "retired":
+            return "another worker name is free"
         if self.table in {"component", "build"}:
             return "workers of other components are not affected"
         delete = f"durable-dsl worker delete {self.worker}"
@@ -76,6 +78,7 @@ _DAMAGED = {
     "component": "the row of component {worker!r} is",
     "build": "the row of a build of component {worker!r} is",
     "grants": "the grants of {worker} are",
+    "retired": "what is known of an earlier worker {worker!r} is",
 }
 
 

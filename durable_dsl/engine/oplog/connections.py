@@ -14,6 +14,7 @@ from threading import Event
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
 
+from durable_dsl.engine.oplog.tables import leniently
 from durable_dsl.engine.oplog.writer import CLOSED
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _PATIENCE = 30  # seconds, with others who write
 _MOST_IDLE = 16  # connections that are kept
-_NOT_UTF_8 = "Could not decode to UTF-8"
 
 
 class Readers:
@@ -43,7 +43,7 @@ class Readers:
         except IndexError:
             connection = connect(self._path)
         try:
-            return _leniently(connection, work)
+            return leniently(connection, work)
         finally:
             if len(self._idle) < _MOST_IDLE:
                 self._idle.append(connection)
@@ -84,19 +84,6 @@ def at_one_instant(work: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3
                 connection.execute("COMMIT")
 
     return reading
-
-
-def _leniently(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    try:
-        return work(connection)
-    except sqlite3.OperationalError as error:
-        if _NOT_UTF_8 not in str(error):
-            raise
-    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-    try:
-        return work(connection)
-    finally:
-        connection.text_factory = str
 
 
 def _turn_on_log(connection: sqlite3.Connection) -> None:

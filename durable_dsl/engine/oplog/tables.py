@@ -7,16 +7,18 @@ Long texts stand apart, in `payload`, as those of entries do.
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from durable_dsl.engine.oplog import checksums, payloads
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+T = TypeVar("T")
 Row: TypeAlias = dict[str, Any]
+_NOT_UTF_8 = "Could not decode to UTF-8"
 
 #: What a row's checksum covers, its key first.
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -102,7 +104,7 @@ def select(
     columns = COLUMNS[table]
     names = ", ".join(f'"{table}"."{column}"' for column in columns)
     query = f'SELECT {names}, "{table}".crc FROM "{table}" {condition}'  # noqa: S608 - fixed names
-    for found in connection.execute(query, parameters).fetchall():
+    for found in leniently(connection, lambda reading: reading.execute(query, parameters).fetchall()):
         row = dict(zip(columns, found, strict=False))
         try:
             if checksums.of_row(table, row.values()) != found[-1]:
@@ -115,6 +117,20 @@ def select(
             damaged.append(row)
             continue
         yield row
+
+
+def leniently(connection: sqlite3.Connection, read: Callable[[sqlite3.Connection], T]) -> T:
+    """Do it again where a text is no UTF-8 any more, with what cannot be decoded escaped: no checksum fits that."""
+    try:
+        return read(connection)
+    except sqlite3.OperationalError as error:
+        if _NOT_UTF_8 not in str(error):
+            raise
+    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    try:
+        return read(connection)
+    finally:
+        connection.text_factory = str
 
 
 def find_strays(connection: sqlite3.Connection, table: str, worker: int) -> None:
