@@ -22,19 +22,32 @@ if TYPE_CHECKING:
 
 _PREFIX = "durable-dsl.tmp-"
 _lock = threading.Lock()
-_of_process: dict[int, Path] = {}  # by process id: a forked process has folders of its own
+#: The folder of this process and the handle with its lock; a forked process has one of its own.
+_of_process: dict[tuple[int, str], tuple[int, Path]] = {}
 
 
 def made_here(prefix: str) -> Path:
-    """A new, empty folder in the one of this process, which goes with the process at the latest."""
+    """A new, empty folder in the one of this process; it goes with `give_back`, or with the process."""
     with _lock:
-        shared = _of_process.get(os.getpid())
-        if shared is None or not shared.is_dir():
+        place = (os.getpid(), tempfile.gettempdir())
+        known = _of_process.get(place)
+        if known is None or not known[1].is_dir():
             remove_abandoned()
-            handle, shared = _locked()
-            _of_process[os.getpid()] = shared
-            atexit.register(_remove_own, handle, shared, os.getpid())
-    return Path(tempfile.mkdtemp(prefix=prefix, dir=shared))
+            if not _of_process:
+                atexit.register(_remove_own)
+            known = _of_process[place] = _locked()
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=known[1]))
+
+
+def give_back(path: Path) -> None:
+    """Remove such a folder, and that of the process if nothing is in it any more."""
+    shutil.rmtree(path, ignore_errors=True)
+    with _lock, contextlib.suppress(OSError):
+        path.parent.rmdir()
+        for place, (handle, shared) in list(_of_process.items()):
+            if shared == path.parent:
+                del _of_process[place]
+                os.close(handle)
 
 
 @contextlib.contextmanager
@@ -44,7 +57,7 @@ def folder() -> Iterator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        give_back(path)
 
 
 def abandoned() -> list[Path]:
@@ -100,7 +113,7 @@ def _lock_it(handle: int) -> bool:
     return True
 
 
-def _remove_own(handle: int, path: Path, process: int) -> None:
-    if os.getpid() == process:
-        shutil.rmtree(path, ignore_errors=True)
-        os.close(handle)
+def _remove_own() -> None:
+    for (process, _), (_, path) in _of_process.items():
+        if process == os.getpid():
+            shutil.rmtree(path, ignore_errors=True)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from durable_dsl.engine.errors import StoreError, UsageError
 from durable_dsl.engine.oplog.store import FILE
-from durable_dsl.temporary import made_here
+from durable_dsl.temporary import give_back, made_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def copied(data: Path) -> Iterator[Path]:
             raise StoreError(str(source), str(error)) from error
         yield copy
     finally:
-        shutil.rmtree(copy, ignore_errors=True)
+        give_back(copy)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from durable_dsl.temporary import made_here
+from durable_dsl.temporary import give_back, made_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +52,7 @@ class Sandbox:
 
     def close(self) -> None:
         if self._path is not None:
-            shutil.rmtree(self._path, ignore_errors=True)
+            give_back(self._path)
             self._path = None
 
     def identity(self, found: os.stat_result) -> int:
