@@ -15,6 +15,7 @@ from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.errors import DamagedError, LeaseError, StoreError
 from durable_dsl.engine.lease import Lease
 from durable_dsl.engine.oplog.connections import connect
+from durable_dsl.engine.oplog.entries import Create, PendingUpdate, SuccessfulUpdate
 from durable_dsl.engine.whole_files import abandoned
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _REFERENCES = (
     (("entry", "request"), ("entry", "response"), ("entry", "detail"), ("queue", "request"), ("schedule", "request"),
      ("promise", "data")),
 )  # fmt: skip
-_BUILDS_NAMED = "SELECT worker, detail FROM entry WHERE kind IN ('create', 'pending-update', 'successful-update')"
+_NAMING = (Create, PendingUpdate, SuccessfulUpdate)  # entries that name a build
 
 
 @dataclass(slots=True)
@@ -183,7 +184,7 @@ def _versions_in_use(engine: Engine, component: str) -> set[int] | None:
                 engine.store.over(row.id, "", (), lambda rows: sum(1 for _ in rows), apart=False)
             except DamagedError:
                 return None
-            found.update(int(record.entry.version) for record in records if hasattr(record.entry, "version"))
+            found.update(one.entry.version for one in records if isinstance(one.entry, _NAMING))
     return found
 
 
