@@ -216,7 +216,7 @@ def test_a_worker_whose_own_row_is_damaged_can_be_deleted(sound, tmp_path):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_a_byte_of_the_file_that_is_changed(sound, tmp_path, seed):
-    """Wherever it is: no traceback, and what is told of a worker is told as from the sound file, or as damaged."""
+    """Wherever it is, in what SQLite keeps for itself too: an answer or an error, no traceback."""
     choose = random.Random(seed)
     data = copy_of(sound, tmp_path / "data")
     content = bytearray((data / FILE).read_bytes())
