@@ -176,7 +176,7 @@ def opened(
     try:
         with (
             copied(data) if copies else nullcontext(data) as directory,
-            Engine.open(directory, output=show_output, while_compiling=compiling, **options) as engine,
+            Engine.open(directory, output=show_output, notices=note, while_compiling=compiling, **options) as engine,
         ):
             yield engine
     except UsageError as error:

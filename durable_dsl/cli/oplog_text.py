@@ -226,9 +226,10 @@ def _readable(value: Any) -> Any:
     if isinstance(value, dict) and list(value) == ["base64"]:
         try:
             data = base64.b64decode(value["base64"], validate=True)
-            return data.decode()
         except (binascii.Error, TypeError):
             return value
+        try:
+            return data.decode()
         except UnicodeDecodeError:
             return f"<{len(data)} bytes>"
     if isinstance(value, dict):

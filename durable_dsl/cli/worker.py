@@ -106,6 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
         "revoke": granting.revoke,
         "delete": _delete,
     }
+    if arguments.action == "complete-promise":
+        _promise(arguments)  # how the verb is used comes before what there is
     options = guest_options(arguments) if hasattr(arguments, "max_memory") else {}
     with opened(arguments, reads=arguments.action in {"list", "show", "oplog"}, makes=False, **options) as engine:
         return actions[arguments.action](engine, arguments)

@@ -65,6 +65,7 @@ class Engine:
         timeout: float | None,
         clock: Clock,
         output: Sink,
+        notices: Callable[[str], object] | None,
         while_compiling: Progress | None,
     ) -> None:
         if timeout is not None and not 0 < timeout <= threading.TIMEOUT_MAX:
@@ -87,6 +88,7 @@ class Engine:
         self.places = Places()
         self._cache = user_cache()
         self.output = output
+        self._notices = notices
         self._while_compiling = while_compiling
         self._lock = threading.Lock()
         self._loaded: dict[str, LoadedComponent] = {}
@@ -123,6 +125,7 @@ class Engine:
         timeout: float | None = None,
         clock: Clock | None = None,
         output: Sink | None = None,
+        notices: Callable[[str], object] | None = None,
         while_compiling: Progress | None = None,
     ) -> Self:
         """Open or create a data directory.
@@ -136,7 +139,8 @@ class Engine:
 
         `env` is what new workers see as environment. `max_memory` bounds each instance (bytes), `timeout` each
         invocation with all that it waits for (seconds): one that takes longer is interrupted, and can be resumed.
-        `output(level, data)` gets what guests write; by default it goes to stderr.
+        `output(level, data)` gets what guests write, and warnings; by default it goes to stderr. `notices(text)` gets a
+        line for each failure that is retried: what it was, and when the next attempt begins.
         """
         secrets = tuple(secrets)
         return cls(
@@ -148,6 +152,7 @@ class Engine:
             timeout=timeout,
             clock=clock or SystemClock(),
             output=output or _to_stderr,
+            notices=notices,
             while_compiling=while_compiling,
         )
 
@@ -369,10 +374,10 @@ class Engine:
         """Ask the process that runs `worker` for something."""
         watcher.ask(self, worker, action)
 
-    def tell(self, text: str) -> None:
-        """Say something to whoever runs the engine, where guest output goes."""
-        said = printable(redacted_text(text))
-        self.output("stderr", f"{said}\n".encode("utf-8", "backslashreplace"))
+    def notify(self, text: str) -> None:
+        """Say what goes on, to whoever has asked to be told."""
+        if self._notices is not None:
+            self._notices(printable(redacted_text(text)))
 
     def tell_once(self, text: str) -> None:
         """Say something to whoever runs the engine, where guest output goes; not again for the same text."""
@@ -380,7 +385,8 @@ class Engine:
             told = text in self._told
             self._told.add(text)
         if not told:
-            self.tell(text)
+            said = printable(redacted_text(text))
+            self.output("stderr", f"{said}\n".encode("utf-8", "backslashreplace"))
 
     def watch(self) -> None:
         """Listen to what other processes ask from now on."""

@@ -316,7 +316,7 @@ class Driver:
         self._record(Error(told.type, told.message, told.traceback, point, delay is None), status)
         if delay is None:
             raise InvocationError(told.type, told.message, told.traceback, "failed")
-        self._engine.tell(
+        self._engine.notify(
             f"worker {self.worker.name}: {told.type}: {told.message.partition(_LINE)[0]}; "
             f"retry {failures} of {host.policy_in_force.max_attempts} in {delay / 1e9:g} s"
         )

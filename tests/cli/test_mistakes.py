@@ -73,7 +73,7 @@ def test_a_stdout_of_another_encoding(encoding, tmp_path):
 @pytest.mark.parametrize("milliseconds", [5, 15, 25, 35, 50, 80])
 def test_ctrl_c_at_the_start(milliseconds, tmp_path):
     """Whatever is being imported: the process ends by the signal or says so in a line."""
-    entry = "from durable_dsl.cli.entry import main; print(flush=True); main()"
+    entry = "from durable_dsl.cli.entry import main; print(flush=True); raise SystemExit(main())"
     words = [sys.executable, "-c", entry, "worker", "list", "--data", str(tmp_path)]
     child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     child.stdout.readline()  # Python itself is up: what comes before is not this program's
@@ -82,7 +82,7 @@ def test_ctrl_c_at_the_start(milliseconds, tmp_path):
     _, told = child.communicate(timeout=600)
 
     assert b"Traceback" not in told
-    assert child.returncode in {0, 1, 130}
+    assert child.returncode in {0, 1, 130, -signal.SIGINT}
     if child.returncode == 130:
         assert b"interrupted\n" == told
 
