@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console, granting, oplog_text
-from durable_dsl.cli.completion import completed, components, workers
+from durable_dsl.cli import console, granting, listing, oplog_text
+from durable_dsl.cli.completion import completed, workers
 from durable_dsl.cli.data import (
     add_data_option,
     add_guest_options,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from durable_dsl.engine.api import Engine
-    from durable_dsl.engine.errors import DamagedError
     from durable_dsl.engine.worker import Worker
 
     Action = Callable[[Engine, argparse.Namespace], int]
@@ -46,17 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             add_guest_options(child)
         return child
 
-    listed = action("list", "list the workers with component, version and status", of_worker=False)
-    completed(listed.add_argument("--component", metavar="NAME", help="only those of this component"), components)
-    listed.add_argument(
-        "--status",
-        dest="statuses",
-        metavar="STATUS",
-        action="append",
-        choices=("idle", "running", "suspended", "interrupted", "retrying", "failed", "exited", "damaged"),
-        help="only those with this status (idle, running, suspended, interrupted, retrying, failed, exited or "
-        "damaged); may be repeated",
-    )
+    listing.configure(action("list", "list the workers with status, age and what keeps them", of_worker=False))
     shown = action("show", "show one worker: status, what waits, error, updates")
     shown.add_argument("--reveal", action="store_true", help="show what looks like a secret, as it is")
     oplog_text.configure(action("oplog", "show the entries of a worker's oplog"))
@@ -92,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     actions: dict[str, Action] = {
-        "list": _list,
+        "list": listing.show,
         "show": _show,
         "oplog": oplog_text.show,
         "resume": _resume,
@@ -113,50 +102,6 @@ def run(arguments: argparse.Namespace) -> int:
         return actions[arguments.action](engine, arguments)
 
 
-def _list(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.errors import DamagedError
-
-    chosen = [one for one in engine.workers() if arguments.component in {None, one.component}]
-    found = [_facts(worker) for worker in chosen]
-    for row in engine.catalogue.damaged_workers():
-        damage = DamagedError(str(engine.store.path), row.name, 0, "worker")
-        if arguments.component in {None, row.component}:
-            found.append(_damaged(row.name, row.component, engine.store.last_index(row.id), damage))
-    if arguments.statuses:
-        found = [facts for facts in found if facts["status"] in arguments.statuses]
-    if arguments.json:
-        console.print_json(found)
-    elif found:
-        headers = ("NAME", "COMPONENT", "VERSION", "STATUS", "ENTRIES")
-        console.out(console.table([_line(facts) for facts in found], headers))
-    else:
-        asked = " that are asked for" if arguments.statuses or arguments.component is not None else ""
-        console.note(f"no workers{asked} in {arguments.data}")
-    return console.OK
-
-
-def _facts(worker: Worker) -> dict[str, object]:
-    """A line of the list; a worker whose oplog cannot be read does not hide the others."""
-    from durable_dsl.engine.errors import DamagedError
-
-    try:
-        return worker.describe()
-    except DamagedError as damage:
-        return _damaged(worker.name, worker.component, worker.oplog_index, damage)
-
-
-def _damaged(name: str, component: str, last: int, damage: DamagedError) -> dict[str, object]:
-    console.note(f"warning: {damage}")
-    facts = {"name": name, "component": component, "version": "", "status": "damaged", "oplog_index": last}
-    return {**facts, "damage": {"table": damage.table, "index": damage.index, "message": str(damage)}}
-
-
-def _line(facts: dict[str, Any]) -> tuple[object, ...]:
-    name, component, version, status, last, *_ = facts.values()
-    damage = facts.get("damage")
-    return name, component, version, f"{status} at {damage['index']}" if damage and damage["index"] else status, last
-
-
 def _show(engine: Engine, arguments: argparse.Namespace) -> int:
     from durable_dsl.engine.errors import DamagedError
     from durable_dsl.engine.redaction import redacted
@@ -165,7 +110,7 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
     try:
         facts = worker.describe(full=True)
     except DamagedError as damage:
-        facts = _damaged(worker.name, worker.component, worker.oplog_index, damage)
+        facts = listing.damaged(worker.name, worker.component, worker.oplog_index, damage)
         if arguments.json:
             console.print_json(facts)
         else:
@@ -184,7 +129,7 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
     lines += [f"{'granted':<12} {option}" for option in worker.permissions.granted.options]
     lines += [] if wants is None else [f"{'wants':<12} {wants}"]
     if waits_for is not None:
-        lines.append(f"{'waits for':<12} {_waits_for(waits_for)}")
+        lines.append(f"{'waits for':<12} {listing.waits_for(waits_for)}")
     lines += [f"{'waiting':<12} {call['function']} ({call['idempotency_key']})" for call in pending]
     lines += [f"{'at ' + call['time'][:19]:<12} {call['function']} ({call['idempotency_key']})" for call in scheduled]
     for update in updates:
@@ -197,16 +142,6 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
         lines += [f"  {line}" for line in error["traceback"].splitlines()]
     console.out("\n".join(lines))
     return console.OK
-
-
-def _waits_for(facts: dict[str, Any]) -> str:
-    said = []
-    if facts["promise"]:
-        kind = f" of type {facts['type']}" if facts["type"] else ""
-        said.append(f"the promise {facts['promise']}{kind}")
-    if facts["until"]:
-        said.append(f"until {facts['until'][:19]}")
-    return ", ".join([*said, f"since {facts['since'][:19]}"])
 
 
 def _told(worker: Worker, arguments: argparse.Namespace, said: str) -> int:

@@ -243,6 +243,11 @@ class Worker(Accepting):
         return facts
 
     @property
+    def changed(self) -> str:
+        """When its last entry was written, in UTC."""
+        return time_text(self.engine.store.last_time(self.id))
+
+    @property
     def wants(self) -> str | None:
         """What it has stopped for the want of, and how to give it; None where it may go on."""
         return self.permissions.wants if self.summary().underway is not None else None

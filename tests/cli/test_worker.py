@@ -7,6 +7,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -22,6 +24,7 @@ def verb(tmp_path, capfd):
         captured = capfd.readouterr()
         return status, captured.out, captured.err
 
+    call.data = tmp_path / "data"
     return call
 
 
@@ -42,15 +45,34 @@ def test_no_workers(verb, tmp_path):
 
 
 def test_list(verb):
-    """One line, or one object, for each worker."""
+    """One line, or one object, for each worker; what keeps one that does not go on stands at the end."""
     run(verb, "result = 1")
-
-    assert [{"name": "w", "component": "script", "version": 0, "status": "idle", "oplog_index": 15}] == json.loads(
-        verb("worker", "list", "--json")[1]
-    )
+    verb("run", str(guest("script")), "run", "raise KeyError('tea')", "--worker", "f")
+    failed, idle = json.loads(verb("worker", "list", "--json")[1])
+    facts = {"name": "w", "component": "script", "version": 0, "status": "idle", "oplog_index": idle["oplog_index"]}
     lines = verb("worker", "list")[1].splitlines()
-    assert ["NAME", "COMPONENT", "VERSION", "STATUS", "ENTRIES"] == lines[0].split()
-    assert ["w", "script", "0", "idle", "15"] == lines[1].split()
+
+    assert {**facts, "changed": idle["changed"], "reason": None} == idle
+    assert datetime.now(UTC) - datetime.fromisoformat(idle["changed"]) < timedelta(hours=1)
+    assert ("failed", "KeyError: 'tea'") == (failed["status"], failed["reason"])
+    assert ["NAME", "COMPONENT", "VERSION", "STATUS", "ENTRIES", "AGE"] == lines[0].split()
+    assert ["w", "script", "0", "idle", str(idle["oplog_index"])] == lines[2].split()[:5]
+    assert lines[2].split()[5][-1] in "sm"
+    assert lines[1].endswith("KeyError: 'tea'")
+
+
+def test_a_list_says_what_is_waited_for(verb):
+    """The end of a sleep, for one."""
+    run(verb, "time.sleep(0)")
+    with Engine.open(verb.data, output=lambda *_: None) as engine:
+        worker = engine.worker("w")
+        invocation = worker.start("run", "time.sleep(1000)")
+        while worker.status != "suspended":
+            time.sleep(0.01)
+        del invocation
+    (facts,) = json.loads(verb("worker", "list", "--json", "--status", "suspended")[1])
+
+    assert facts["reason"].startswith("waits for a sleep until ")
 
 
 def test_a_list_of_some(verb, tmp_path):

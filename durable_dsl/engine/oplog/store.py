@@ -178,6 +178,11 @@ class Store:
         last = self.read_one("SELECT coalesce(max(idx), 0) FROM entry WHERE worker = ?", (worker,))[0]
         return last if isinstance(last, int) and 0 <= last < _FAR else 0
 
+    def last_time(self, worker: int) -> int:
+        """When the last entry was written, in nanoseconds since 1970; for people, so it is not checked for damage."""
+        row = self.read_one("SELECT time FROM entry WHERE worker = ? ORDER BY idx DESC LIMIT 1", (worker,))
+        return row[0] if row and isinstance(row[0], int) else 0
+
     def name_of(self, worker: int) -> str:
         """The worker's name as far as it can be read; for messages."""
         row = self.read_one("SELECT name FROM worker WHERE id = ?", (worker,))
