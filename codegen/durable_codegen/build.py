@@ -102,6 +102,7 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
         target=front.plan.target.name,
         world=str(saved["world"]),
         printed=front.printed,
+        packages=front.packages,
     )
 
 
@@ -117,7 +118,9 @@ def _sections(front: Front, settings: Settings) -> dict[str, bytes]:
     """The custom sections of a component, by name."""
     from durable_codegen.analysis.explained_section import EXPLAINED, explained
 
-    about = section(front.plan, settings.name, version("durable-dsl"), front.app_root.shown, front.modules)
+    about = section(
+        front.plan, settings.name, version("durable-dsl"), front.app_root.shown, front.modules, front.packages
+    )
     told = explained(front.modules, exports_of(front.plan), overlapping=settings.overlapping)
     return {SECTION: about, EXPLAINED: told}
 
@@ -183,6 +186,7 @@ def _cached(settings: Settings, saved: dict[str, Any], clock: _Clock) -> Result:
         stages=(),
         target=saved["target"],
         world=saved["world"],
+        packages=tuple((name, number) for name, number in saved.get("packages", ())),
     )
 
 
@@ -195,6 +199,7 @@ def _to_save(front: Front, exports: tuple[dict[str, Any], ...], settings: Settin
         "target": front.plan.target.name,
         "world": f"{front.plan.world.package}/{front.plan.world.name}",
         "name": settings.name,
+        "packages": front.packages,
     }
 
 

@@ -235,7 +235,8 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "DSL302": Entry(
         "dependency with native code only",
-        "Only pure-Python wheels run in the guest. The package has none that fits.",
+        "Only pure-Python wheels run in the guest. The package has none that fits, or only for an older version, which "
+        "has to be asked for: nobody is given it without a word.",
     ),
     "DSL303": Entry(
         "dependency cannot be installed",

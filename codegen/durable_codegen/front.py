@@ -70,6 +70,8 @@ class Front:
     digest: str
     inputs: Inputs
     printed: str
+    #: The packages in the component and their versions.
+    packages: tuple[tuple[str, str], ...]
     #: Set when the generated modules are written: those to import before the app.
     preload: tuple[str, ...] = ()
 
@@ -97,7 +99,7 @@ def run_front(settings: Settings, work: Path, stage_of: Callable[[str], Abstract
     faults: list[Fault] = []
     vendored = work / "vendored"
     with stage_of("vendor"):
-        _vendor(settings, vendored, faults)
+        packages = _vendor(settings, vendored, faults)
     first, inputs_of = None, settings
     if settings.code_first:
         with stage_of("scan"):
@@ -141,6 +143,7 @@ def run_front(settings: Settings, work: Path, stage_of: Callable[[str], Abstract
         digest=digest((name, path.read_bytes()) for name, path in contents),
         inputs=_inputs(inputs_of, sources, staged.files, [] if first else wit_files),
         printed=found.output,
+        packages=packages,
     )
 
 
@@ -167,16 +170,16 @@ def run_bindings(settings: Settings, work: Path, into: Path) -> None:
     generate_bindings(composed, into, aliases=sources.aliases)
 
 
-def _vendor(settings: Settings, into: Path, faults: list[Fault]) -> None:
+def _vendor(settings: Settings, into: Path, faults: list[Fault]) -> tuple[tuple[str, str], ...]:
     into.mkdir(parents=True, exist_ok=True)
     wanted = [each.text for each in settings.requirements if not each.is_constraint]
     if not wanted:
-        return
+        return ()
     from durable_codegen.vendor import vendor  # most apps have no dependencies
 
     constraints = [each.text for each in settings.requirements if each.is_constraint]
     try:
-        vendor(wanted, into, _vendor_cache(), constraints=constraints)
+        return vendor(wanted, into, _vendor_cache(), constraints=constraints).packages
     except BuildFailed as failed:
         # Nothing is built without its dependencies; but the WIT can still be looked at.
         faults += [_placed(fault, settings) for fault in failed.faults]

@@ -11,6 +11,8 @@ import tempfile
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from durable_codegen.faults import BuildFailed, Fault
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ _FOR_THE_GUEST = (
     "--abi=none",
     "--platform=any",
 )
+#: Wheels that run under CPython 3.14 on this machine: what a plain install takes.
+_FOR_THIS_MACHINE = ("--only-binary=:all:", "--python-version=3.14")
 #: Settings of pip that would change where it installs to or what it takes, while its index and network ones are kept.
 _DROPPED = ("PIP_TARGET", "PIP_USER", "PIP_PREFIX", "PIP_ROOT", "PIP_NO_BINARY", "PIP_ONLY_BINARY", "PIP_PYTHON")
 _DROPPED_PREFIXES = ("PYTHON", "VIRTUAL_ENV", "PIP_REQUIRE_VIRTUALENV")
@@ -50,6 +54,7 @@ class Pip:
     ) -> None:
         if find_spec("pip") is None:
             raise BuildFailed([_no_pip()])
+        self._work = work
         self._always = list(always)
         self._progress = progress
         self._options: list[str] = []
@@ -72,12 +77,26 @@ class Pip:
         if status != 0:
             raise BuildFailed([self._fault(errors)])
 
+    def plain_versions(self, requirements: Sequence[str], *, alone: bool) -> dict[str, str]:
+        """The version of each package that an installation for this machine would hold, by canonical name.
+
+        `alone`: only what the requirements name, as if it required nothing.
+        """
+        # Versions of pip before 24 want a target for options like these, though nothing is put there.
+        look = ["install", "--dry-run", f"--target={self._work / 'elsewhere'}", "--quiet", "--report=-"]
+        options = [*_FOR_THIS_MACHINE, *(["--no-deps"] if alone else []), *self._options]
+        status, report, errors = self._run([*look, *options, *self._always, *requirements])
+        if status != 0:
+            raise BuildFailed([self._fault(errors)])
+        found = (entry["metadata"] for entry in json.loads(report)["install"])
+        return {canonicalize_name(each["name"]): each["version"] for each in found}
+
     def _fault(self, errors: str) -> Fault:
         detail = "\n".join(line for line in errors.splitlines() if line.startswith("ERROR:"))
         if match := _NO_VERSION.search(errors):
             what, name = match["what"], _name_in(match["what"])
-            by = f", which {match['by'].partition('->')[0]} needs" if match["by"] else ""
-            if match["versions"] != "none":
+            by = f", which {match['by'].partition('->')[0].strip()} needs," if match["by"] else ""
+            if match["versions"] != "none" and not self._wheel_here(what):
                 newest = match["versions"].split(", ")[-1]
                 hint = f"The newest version that runs in the guest is {newest}."
                 return Fault("DSL303", f"no version of {name}{by} fits {what}", hint=hint)
@@ -90,9 +109,7 @@ class Pip:
 
     def _without_wheel(self, name: str, what: str, by: str) -> Fault:
         """Why there is no wheel for the guest: native code only, source only, or no such package."""
-        look = ["install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet", "--report=-"]
-        status, report, errors = self._run([*look, "--only-binary=:all:", what])
-        if status == 0 and (native := _native_wheel(report)):
+        if native := self._wheel_here(what):
             return Fault(
                 "DSL302",
                 f"{name}{by} has no pure-Python wheel, only native ones such as {native}",
@@ -110,6 +127,12 @@ class Pip:
         if _UNREACHABLE.search(errors):
             return _unreachable(what, errors)
         return Fault("DSL303", f"the index has no package {name}{by}, or none that fits", hint="Is the name right?")
+
+    def _wheel_here(self, what: str) -> str | None:
+        """The file name of the wheel that this machine would be given, if there is one."""
+        look = ["install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet", "--report=-"]
+        status, report, _ = self._run([*look, "--only-binary=:all:", what])
+        return _native_wheel(report) if status == 0 else None
 
     def _run(self, arguments: Sequence[str]) -> tuple[int, str, str]:
         # -P keeps modules of the working directory, a user's own packaging.py say, out of pip's way.

@@ -40,6 +40,8 @@ class Result:
     target: str
     world: str
     printed: str = ""
+    #: What was installed for the guest, with the versions.
+    packages: tuple[tuple[str, str], ...] = ()
 
 
 def exports_of(plan: Plan) -> tuple[dict[str, Any], ...]:
@@ -47,7 +49,14 @@ def exports_of(plan: Plan) -> tuple[dict[str, Any], ...]:
     return tuple(_export(interface, function) for interface, function in plan.functions())
 
 
-def section(plan: Plan, name: str, version: str, app_path: str, modules: Mapping[str, Module]) -> bytes:
+def section(
+    plan: Plan,
+    name: str,
+    version: str,
+    app_path: str,
+    modules: Mapping[str, Module],
+    packages: Iterable[tuple[str, str]] = (),
+) -> bytes:
     """The content of the custom section; `app_path` is where the app's root lies in the project."""
     content = {
         "format": 1,
@@ -58,6 +67,7 @@ def section(plan: Plan, name: str, version: str, app_path: str, modules: Mapping
         "exports": list(exports_of(plan)),
         "functions": dict(_functions(plan, modules)),
         "arguments": arguments_of(plan),
+        "packages": dict(packages),
         "roots": {
             "0": {"kind": "generated"},
             "1": {"kind": "app", "path": app_path or "."},

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +50,7 @@ _SUPPLIED = ("durable-dsl", "wrapt")
 _NATIVE = {".so", ".pyd", ".dylib", ".dll"}
 _KEY_FILE = ".durable-dsl-vendored"
 #: Raised when what a list of requirements leads to changes with this tool.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,32 @@ def _key(wanted: Sequence[str], constraints: Sequence[str], supplied: Mapping[st
 
 
 def _install(pip: Pip, wanted: list[str], target: Path) -> None:
+    """Install into `target` the versions that an installation elsewhere would hold, or say what is in the way.
+
+    pip goes back to the last version that runs in the guest, be it years old; nobody asked for that one.
+    """
+    _install_all(pip, wanted, [], target)
+    newer = _newer(pip, wanted, target)
+    if not newer:
+        return
+    pins = {name: f"{name}=={number}" for name, (_, number) in newer.items()}
+    try:
+        _install_all(pip, wanted, list(pins.values()), target)
+    except BuildFailed as failed:
+        faults = []
+        for name, (older, number) in newer.items():
+            try:
+                _install_all(pip, wanted, [pins[name]], target)
+            except BuildFailed as alone:
+                faults += [_gone_back(name, older, number, fault) for fault in alone.faults]
+        raise BuildFailed(faults or failed.faults) from failed
+
+
+def _install_all(pip: Pip, wanted: list[str], pins: list[str], target: Path) -> None:
     """Install into `target`, until what the guest's markers ask for is there."""
-    asked = list(wanted)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    asked = [*wanted, *pins]
     while True:
         pip.install(asked, target)
         missing = _missing(wanted, target)
@@ -133,6 +157,22 @@ def _install(pip: Pip, wanted: list[str], target: Path) -> None:
     for each in _installed(target):
         if native := sorted(str(file) for file in each.files or () if Path(file).suffix in _NATIVE):
             raise BuildFailed([_native_inside(each, native[0])])
+
+
+def _newer(pip: Pip, wanted: list[str], target: Path) -> dict[str, tuple[str, str]]:
+    """The version here and the one elsewhere of what `wanted` names, where they differ."""
+    here = {canonicalize_name(each.name): each.version for each in _installed(target)}
+    named = {canonicalize_name(Requirement(text).name) for text in wanted} - set(_SUPPLIED)
+    newer: dict[str, tuple[str, str]] = {}
+    if not named:
+        return newer
+    # To look without what is required is quick, and nearly always enough.
+    for alone in (True, False):
+        elsewhere = pip.plain_versions(wanted, alone=alone)
+        newer = {name: (here[name], elsewhere[name]) for name in sorted(named) if here[name] != elsewhere.get(name)}
+        if not newer:
+            break
+    return newer
 
 
 def _missing(wanted: Iterable[str], target: Path) -> list[str]:
@@ -210,4 +250,12 @@ def _native_inside(distribution: Distribution, file: str) -> Fault:
         "DSL302",
         f"{distribution.name} {distribution.version} holds native code: {os.fspath(file)}",
         hint=f"Only Python runs in the guest. Look for a pure-Python package in place of {distribution.name}.",
+    )
+
+
+def _gone_back(name: str, older: str, number: str, why: Fault) -> Fault:
+    return replace(
+        why,
+        message=f"{name} {number} cannot be had in the guest: {why.message}",
+        hint=f"The newest that runs there is {name} {older}. To have it, write {name}<={older} among the dependencies.",
     )

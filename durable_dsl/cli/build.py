@@ -160,6 +160,8 @@ def _print(result: Result, *, verbose: bool) -> None:
             console.note(result.printed.rstrip("\n"))
         for name, seconds in result.stages:
             console.note(f"{name:<13}{seconds:6.2f} s")
+        if result.packages:
+            console.note(f"packages: {', '.join(f'{name} {number}' for name, number in result.packages)}")
     console.out(console.table(table_rows(result.exports), ("export", "regions", "source")))
     state = "unchanged" if result.cached else f"{result.seconds:.1f} s"
     console.out(f"\n{_shown(result.output)}  {result.size / 1e6:.1f} MB  {result.target}  {state}")

@@ -36,8 +36,13 @@ WHEELS = [
     ("only_guest", "1.0", "py3-none-any", [], {}),
     ("only_old", "1.0", "py3-none-any", [], {}),
     ("with_extra", "1.0", "py3-none-any", ["durable-dsl"], {}),
-    ("native", "1.0", str(next(sys_tags())), [], {}),
+    ("native", "1.0", f"py3-none-{next(sys_tags()).platform}", [], {}),
     ("needs_native", "1.0", "py3-none-any", ["native"], {}),
+    ("native_now", "0.1", "py3-none-any", [], {}),
+    ("native_now", "1.0", f"py3-none-{next(sys_tags()).platform}", [], {}),
+    ("gone_back", "1.0", "py3-none-any", [], {}),
+    ("gone_back", "2.0", "py3-none-any", ["native-now==1.0"], {}),
+    ("holder", "1.0", "py3-none-any", ["gone-back<2"], {}),
     ("liar", "1.0", "py3-none-any", [], {"liar_speedups.so": ""}),
 ]
 
@@ -143,7 +148,7 @@ def test_constraints_hold(tmp_path, offline):
     ("requirement", "said"),
     [
         ("native", "native has no pure-Python wheel, only native ones such as native-1.0-"),
-        ("needs-native", "native, which needs-native needs has no pure-Python wheel"),
+        ("needs-native", "native, which needs-native needs, has no pure-Python wheel"),
         ("sourceonly", "sourceonly is published as source only"),
         ("liar", "liar 1.0 holds native code: liar_speedups.so"),
     ],
@@ -172,6 +177,25 @@ def test_what_cannot_be_installed_says_why(tmp_path, offline, requirement, code,
 
     assert code == fault.code
     assert said in fault.message
+
+
+def test_a_version_that_nobody_asked_for_is_refused_by_what_is_in_the_way(tmp_path, offline):
+    """pip would go back, without a word, to the last version that requires nothing native."""
+    fault = refused(tmp_path, "gone-back", "simple")
+
+    assert "DSL302" == fault.code
+    assert fault.message.startswith(
+        "gone-back 2.0 cannot be had in the guest: native-now, which gone-back needs, has no pure-Python wheel"
+    )
+    assert "write gone-back<=1.0 among the dependencies" in fault.hint
+
+
+@pytest.mark.parametrize("requirements", [["gone-back<=1.0"], ["gone-back", "holder"]])
+def test_an_older_version_that_is_asked_for_is_taken(requirements, tmp_path, offline):
+    """By the user, or by another package: elsewhere it would be the same."""
+    done = vendor(requirements, tmp_path / "into", tmp_path / "cache")
+
+    assert ("gone-back", "1.0") in done.packages
 
 
 def test_an_index_that_does_not_answer_is_told_from_a_missing_package(tmp_path, offline, monkeypatch):
