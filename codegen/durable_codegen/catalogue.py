@@ -246,6 +246,11 @@ CATALOGUE: Mapping[str, Entry] = {
         "requirements cannot be read",
         "A requirement or a requirements file is missing or malformed.",
     ),
+    "DSL305": Entry(
+        "dependency from elsewhere",
+        "uv or poetry is told to take a dependency from a path, a repository, a workspace or an index of its own. The "
+        "build does not, and an index may have another package under that name, so it is not fetched there.",
+    ),
     # Settings and the command line.
     "DSL401": Entry(
         "unknown setting",

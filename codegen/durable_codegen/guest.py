@@ -21,13 +21,43 @@ __all__ = ["GuestPython", "guest_python"]
 
 _FACTS: Final = Path(__file__).with_name("guest_stdlib.json")
 
+# The encodings that the WHATWG names for the web, by their modules. Pages and mails say which one they are in.
+_WEB: Final = (
+    *("big5", "big5hkscs", "charmap", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257"),
+    *("cp1258", "cp866", "cp874", "cp932", "cp949", "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk", "iso2022_jp"),
+    *("iso8859_1", "iso8859_2", "iso8859_3", "iso8859_4", "iso8859_5", "iso8859_6", "iso8859_7", "iso8859_8"),
+    *("iso8859_10", "iso8859_13", "iso8859_14", "iso8859_15", "iso8859_16", "koi8_r", "koi8_u", "latin_1"),
+    *("mac_cyrillic", "mac_roman", "shift_jis", "tis_620", "utf_16", "utf_16_be", "utf_16_le", "utf_8_sig"),
+)
+_WEB_CODECS: Final = tuple(f"encodings.{name}" for name in _WEB)
+
+_RESOURCES: Final = ("importlib.resources._adapters", "importlib.resources.readers")
+
 # Late imports that stand in C code, or hide behind the name of an encoding.
 _HIDDEN: Final[Mapping[str, tuple[str, ...]]] = {
     "datetime": ("_strptime",),
     "time": ("_strptime",),
-    "http.client": ("encodings.idna",),
-    "urllib.request": ("encodings.idna",),
+    "http.client": ("encodings.idna", *_WEB_CODECS),
+    "urllib.request": ("encodings.idna", *_WEB_CODECS),
     "socket": ("encodings.idna",),
+    "durable_dsl.http": _WEB_CODECS,
+    "httpx": _WEB_CODECS,
+    "requests": _WEB_CODECS,
+    "urllib3": _WEB_CODECS,
+    "email": _WEB_CODECS,
+    "email.parser": _WEB_CODECS,
+    "email.message": _WEB_CODECS,
+    "email.header": _WEB_CODECS,
+    "zipfile": ("encodings.cp437",),
+    "xml.sax": ("xml.sax.expatreader", *_WEB_CODECS),
+    "xml.dom.pulldom": ("xml.sax.expatreader", *_WEB_CODECS),
+    "xml.dom.minidom": ("xml.dom.expatbuilder", *_WEB_CODECS),
+    "xml.etree.ElementTree": _WEB_CODECS,
+    "pyexpat": _WEB_CODECS,
+    "dbm": ("dbm.dumb", "dbm.sqlite3"),
+    "shelve": ("dbm", "dbm.dumb", "dbm.sqlite3"),
+    "importlib.resources": _RESOURCES,
+    "zoneinfo": ("importlib.resources", *_RESOURCES, "zoneinfo._common"),
 }
 
 # Large modules that the library imports late for its own command lines, consoles, developers' aids and rare cases.

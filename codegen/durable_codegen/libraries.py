@@ -3,7 +3,7 @@
 Nothing of them is changed. A generated module, imported before anything of the app, tells each library that the app
 can reach where its requests go: http.client its sockets, urllib3 its connections, httpx its transports. All of them
 import `ssl`, which the guest's Python does not have: a stand-in takes its place wherever it is imported. What
-importlib.metadata would read of packages is kept in the component.
+importlib.metadata and importlib.resources would read of packages is kept in the component.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ HTTP_LIBRARIES: Final = frozenset(
 )
 #: Reads files of packages, which a component does not have.
 _METADATA: Final = "importlib.metadata"
+#: Read data files of packages, which a component does not have either.
+_DATA: Final = frozenset({"importlib.resources", "importlib_resources", "pkgutil", "zoneinfo"})
 _VENDORED: Final = ("urllib3", "requests", "httpx")
 
 
@@ -47,6 +49,8 @@ def libraries_in_use(modules: Mapping[str, Module]) -> tuple[str, ...] | None:
     """
     imported = imported_modules(modules)
     found = [_METADATA] if _METADATA in imported else []
+    if imported & _DATA:
+        found.append("importlib.resources")
     if imported & HTTP_LIBRARIES:
         found += ["ssl", "http.client", *(name for name in _VENDORED if name in modules)]
     elif "ssl" in imported:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -10,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 from durable_codegen.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["Project", "Requirement", "find_project", "requirements_file"]
 
 #: What the guest is given by the build itself, so that it is not vendored as a dependency.
 OWN = "durable-dsl"
+
+#: What says that a dependency is not the one that an index has under its name.
+_ELSEWHERE = ("path", "git", "url", "workspace", "index", "source", "file")
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
@@ -40,6 +44,8 @@ class Project:
     source: str
     table: Mapping[str, Any]
     dependencies: list[str] | None
+    #: What uv or poetry is told of where a dependency comes from, by its name.
+    sources: Mapping[str, str]
     faults: tuple[Fault, ...] = ()
 
     def line_of(self, key: str) -> int | None:
@@ -62,7 +68,23 @@ class Project:
     def as_requirements(self, texts: Iterable[str], faults: list[Fault]) -> tuple[Requirement, ...]:
         """Dependencies as written in this file; malformed ones are noted."""
         found = [Requirement(text, self.file, self.line_of_text(text)) for text in texts]
+        faults += [
+            self._elsewhere(each.line, name[1], self.sources[_canonical(name[1])])
+            for each in found
+            if (name := _NAME.match(each.text)) and _canonical(name[1]) in self.sources and "@" not in each.text
+        ]
         return _for_the_guest(found, faults)
+
+    def _elsewhere(self, line: int | None, name: str, told: str) -> Fault:
+        """A package that an index has under that name may be a stranger's."""
+        return Fault(
+            "DSL305",
+            f"{name} comes from elsewhere ({told}), and the build asks the index alone",
+            self.file,
+            line,
+            hint=f"make a wheel of {name} (uv build --wheel, or pip wheel --no-deps) and list the dependencies in a "
+            f'requirements file, with "{name} @ file:///…" for the wheel: [tool.durable-dsl] requirements = "FILE"',
+        )
 
 
 def find_project(start: Path) -> Project | None:
@@ -88,7 +110,7 @@ def _read(path: Path) -> Project | None:
         place = re.search(r"\(at line (\d+)", str(error))
         line = int(place[1]) if place else None
         fault = Fault("DSL403", f"pyproject.toml does not parse: {error}", path.name, line)
-        return Project(path.parent, path.name, source, {}, None, (fault,))
+        return Project(path.parent, path.name, source, {}, None, {}, (fault,))
     tools, project = (_table(content, name) for name in ("tool", "project"))
     table = tools.get("durable-dsl")
     if table is None and (not project or project.get("name") == OWN):
@@ -104,7 +126,21 @@ def _read(path: Path) -> Project | None:
     ):
         faults.append(Fault("DSL402", "project.dependencies is not a list of texts", path.name))
         dependencies = None
-    return Project(path.parent, path.name, source, table or {}, dependencies, tuple(faults))
+    return Project(path.parent, path.name, source, table or {}, dependencies, dict(_sources(tools)), tuple(faults))
+
+
+def _sources(tools: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for table in ("uv.sources", "poetry.dependencies"):
+        tool, _, key = table.partition(".")
+        for name, told in _table(_table(tools, tool), key).items():
+            for each in told if isinstance(told, list) else [told]:
+                where = [word for word in _ELSEWHERE if isinstance(each, dict) and word in each]
+                if where:
+                    yield _canonical(name), f"tool.{table}: {name} = {{ {where[0]} = {json.dumps(each[where[0]])} }}"
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -161,6 +197,6 @@ def _for_the_guest(found: list[Requirement], faults: list[Fault]) -> tuple[Requi
                     hint='write a package name, with a version where it matters: "httpx>=0.28"',
                 )
             )
-        elif re.sub(r"[-_.]+", "-", name[1]).lower() != OWN:
+        elif _canonical(name[1]) != OWN:
             kept.append(requirement)
     return tuple(kept)

@@ -108,6 +108,26 @@ def test_dependencies_come_from_the_project(tmp_path):
     assert [(each.text, each.file, each.line) for each in requirements] == [("httpx>=0.28", "pyproject.toml", 5)]
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        '[tool.uv.sources]\nmy-lib = { path = "../mylib", editable = true }',
+        "[tool.uv.sources]\nMy_Lib = { workspace = true }",
+        '[tool.uv.sources]\nmy-lib = [{ git = "https://example.com/mylib" }]',
+        '[tool.poetry.dependencies]\nmy-lib = { path = "../mylib" }',
+    ],
+)
+def test_a_dependency_from_elsewhere_is_not_taken_from_the_index(told, tmp_path):
+    """There it may be a stranger's; a version alone, or a wheel that is named, is as good as ever."""
+    project = f'[project]\nname = "x"\nversion = "1"\ndependencies = ["my_lib>=1"]\n{told}\n'
+    faults = faults_of(tmp_path, {"orders.py": "", "pyproject.toml": project})
+
+    assert places(faults) == [("DSL305", "pyproject.toml:4")]
+    project = project.replace("my_lib>=1", "my_lib @ file:///my_lib-1-py3-none-any.whl")
+    (tmp_path / "pyproject.toml").write_text(project)
+    assert resolve({}, environment={}, folder=tmp_path).requirements
+
+
 def test_a_requirements_file_can_be_named(tmp_path):
     """Comments, continued lines, hashes and included files."""
     write(
