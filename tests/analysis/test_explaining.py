@@ -205,6 +205,31 @@ def test_zones_are_performed_by_each_recovery(tmp_path):
     assert [[1], [1], [1, 3]] == [step["again"] for step in export["steps"]]
 
 
+def test_a_transaction_s_failures_are_not_tried_again_inside(tmp_path):
+    """A region in a step ends on a failure, so that a retry around it has nothing to repeat; outside one it has."""
+    source = """
+        from durable_dsl import atomic, export, http, operation, retry, transaction
+
+        @operation(compensate=lambda result: None)
+        @retry(max_attempts=5)
+        @atomic
+        def charge():
+            http.post("https://bank.example")
+
+        @export
+        MARK
+        def buy():
+            charge()
+        """
+    inside = {each["text"]: each["says"] for each in one(tmp_path, source.replace("MARK", "@transaction"))["regions"]}
+    outside = {each["text"]: each["says"] for each in one(tmp_path, source.replace("MARK", ""))["regions"]}
+
+    assert inside["@retry(max_attempts=5)"].startswith("nothing is tried again in a transaction")
+    assert "a failure ends it" in inside["@atomic"]
+    assert "a failure is tried again up to 5 times" == outside["@retry(max_attempts=5)"]
+    assert "a failure ends it" not in outside["@atomic"]
+
+
 def test_transactions_say_what_undoes_what(tmp_path):
     """With the effects of each undo; an undo's own effects are no steps of the export."""
     export = one(

@@ -84,10 +84,10 @@ def test_effects_that_are_repeated_without_need(recorded, monkeypatch):
     """What is on record is asked for again."""
     recorded_value = Cursor.imported
 
-    def imported(cursor, name, request):
+    def imported(cursor, name, request, *rest):
         if name == recorder.WRITE:
             recorder._count(request.strip('"'))
-        return recorded_value(cursor, name, request)
+        return recorded_value(cursor, name, request, *rest)
 
     monkeypatch.setattr(Cursor, "imported", imported)
     said = caught(recorded, PLAIN)

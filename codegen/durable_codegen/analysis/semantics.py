@@ -121,6 +121,8 @@ def region_says(region: Region, around: tuple[Region, ...], *, ends_on_failure: 
             return (
                 f"part of the region that begins at line {outer.line}: until that has ended, this is done again with it"
             )
+        if any(each.word == "transaction" for each in around):
+            return "done again as a whole after a crash, until its end is on record; a failure ends it, and is undone"
         extra = {None: "", "()": "; not even a domain error ends it"}.get(
             given.get("commit_on"), f"; {given.get('commit_on')} ends it, too"
         )
@@ -136,6 +138,8 @@ def region_says(region: Region, around: tuple[Region, ...], *, ends_on_failure: 
     if region.word == "idempotent":
         return "a remote call whose outcome is not known is sent again: at least once"
     if region.word == "retry":
+        if any(each.word == "transaction" for each in around):
+            return "nothing is tried again in a transaction: a failure ends the step, and finished ones are undone"
         return _retry_says(region)
     if region.word == "commit":
         return "everything is on disk before the caller hears of the result"
