@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     Action = Callable[[Engine, argparse.Namespace], int]
 
 
+_STATUSES = (
+    "idle", "running", "unfinished", "suspended", "interrupted", "retrying", "failed", "exited", "damaged",
+)  # fmt: skip
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
 
@@ -51,6 +56,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     oplog_text.configure(action("oplog", "show the entries of a worker's oplog"))
     action("resume", "continue what is under way, and what waits", runs=True)
     action("interrupt", "stop what runs, sleeps or waits for a retry; `resume` continues it")
+    cancel = action("cancel", "take back an invocation that waits in the queue or is scheduled")
+    cancel.add_argument("key", metavar="KEY", help="its idempotency key, as `worker show` has it")
     action("simulate-crash", "throw the running instance away; the worker goes on from its oplog")
     promise = action("complete-promise", "give a promise its value and let the worker go on", runs=True)
     promise.usage = "%(prog)s [OPTIONS] (ID | NAME INDEX) [VALUE]"
@@ -86,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         "oplog": oplog_text.show,
         "resume": _resume,
         "interrupt": _interrupt,
+        "cancel": _cancel,
         "simulate-crash": _simulate_crash,
         "complete-promise": _complete_promise,
         "update": _update,
@@ -191,6 +199,16 @@ def _interrupt(engine: Engine, arguments: argparse.Namespace) -> int:
     return _told(worker, arguments, "interrupted" if worker.interrupt() else "nothing to interrupt")
 
 
+def _cancel(engine: Engine, arguments: argparse.Namespace) -> int:
+    worker = engine.worker(arguments.name)
+    if worker.cancel(arguments.key):
+        return _told(worker, arguments, f"{arguments.key} taken back")
+    raise console.CommandError(
+        f"no invocation with the key {arguments.key!r} waits in worker {worker.name!r}",
+        "what has begun can be interrupted: durable-dsl worker interrupt",
+    )
+
+
 def _simulate_crash(engine: Engine, arguments: argparse.Namespace) -> int:
     worker = known_worker(engine, arguments.name)
     worker.simulate_crash()
@@ -213,7 +231,9 @@ def _complete_promise(engine: Engine, arguments: argparse.Namespace) -> int:
     known = next((worker for worker in engine.workers() if worker.name == named), None)
     if known is not None:
         granting.told(engine.worker(named))
-    before, waited = (0, False) if known is None else (known.oplog_index, known.status in {"suspended", "running"})
+    before, waited = (
+        (0, False) if known is None else (known.oplog_index, known.status in {"suspended", "running", "unfinished"})
+    )
     done = engine.complete_promise(name, data) if index is None else engine.complete_promise(name, index, data)
     if known is None:  # its maker is gone, but for what was forked from it
         console.note(f"promise {name} {'completed' if done else 'was completed before'}")

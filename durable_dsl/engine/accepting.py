@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import results
-from durable_dsl.engine.errors import InvocationError
+from durable_dsl.engine.elsewhere import taken_over
+from durable_dsl.engine.errors import InvocationError, KeyInUse
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.entries import ExportedFunctionInvoked as _Begin
 from durable_dsl.engine.oplog.summary import OVER
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 #: How old a begun invocation is, in nanoseconds, of which nothing is taken back any more.
 _SETTLES = 50_000_000
+_SHOWN = 200
 
 
 class Accepting(Turns):
@@ -31,7 +33,7 @@ class Accepting(Turns):
     def _accept(self, export: Export, values: list[Any], key: str | None, *, wait: bool) -> Invocation:
         """Everything that is wrong with the request has been found by now; nothing has been written."""
         job = Invocation(export, values, arguments_text(export, values), key or self.engine.new_key())
-        if key is not None and self._driver is None and self._answered(job):  # that needs no lease
+        if key is not None and self._driver is None and self._known(job) and self._answered(job):  # without a lease
             return job
         mine = object()
         first: Invocation | None = None
@@ -41,12 +43,15 @@ class Accepting(Turns):
                 self._backlog.read(self._build_of(driver))
                 known = self._backlog.find(job.key)
                 if known is None:
-                    if key is not None and self._answered(job):  # under the lease: nobody can run it meanwhile
+                    # Under the lease: nobody can run it meanwhile.
+                    if key is not None and self._known(job) and self._answered(job):
                         return job
                     self._refuse_if_over(driver, job)
                     self._put_behind(driver, job)
-                elif self._turn is None:  # it waits behind a failure
-                    self._refuse_if_over(driver, job)
+                else:
+                    self._check_same(job, known.call)
+                    if self._turn is None:  # it waits behind a failure
+                        self._refuse_if_over(driver, job)
                 self._backlog.want()
                 if self._turn is None:
                     self._take(mine)
@@ -76,6 +81,37 @@ class Accepting(Turns):
         """Whether an invocation with this key is known to be under way or in the queue, as far as the disk says."""
         underway = self.summary().underway
         return (underway is not None and underway.key == key) or any(queued[2] == key for queued in self._queue.load())
+
+    def _known(self, job: Invocation) -> bool:
+        """Whether its key is on disk; raises KeyInUse where that of another invocation is."""
+        known = results.called(self.engine.store, self.id, job.key)
+        if known is not None:
+            self._check_same(job, known)
+        return known is not None
+
+    def _check_same(self, job: Invocation, known: tuple[str, str]) -> None:
+        if not results.alike(job.call, known):
+            raise KeyInUse(self.name, job.key, _shown(known), _shown(job.call))
+
+    def cancel(self, idempotency_key: str) -> bool:
+        """Take back an invocation that waits in the queue, or was scheduled; False where it has begun, or is unknown.
+
+        Who waits for it is told; the key is free again.
+        """
+        return taken_over(self, lambda: self._take_back(idempotency_key))
+
+    def _take_back(self, key: str) -> bool:
+        with self._condition:
+            self._backlog.read(self._build_of(self._open()))
+            known = self._backlog.find(key)
+            job = self._backlog.take_back(key)
+            if known is not None and job is None:
+                return False  # it runs
+            taken = self._queue.take_back(key)
+        if job is not None:
+            told = "the invocation was taken back before it began"
+            job.fail(InvocationError("Cancelled", told, "", self.status))
+        return taken or job is not None
 
     def _answered(self, job: Invocation) -> bool:
         """Whether the outcome of this key is known; then `job` has it."""
@@ -129,6 +165,11 @@ def _continues(driver: Driver, job: Invocation) -> bool:
     """Whether this is the invocation that is under way already, from an earlier process."""
     underway = driver.summary.underway
     return underway is not None and underway.key == job.key
+
+
+def _shown(call: tuple[str, str]) -> str:
+    arguments = call[1][1:-1]
+    return f"{call[0]}({arguments if len(arguments) <= _SHOWN else arguments[:_SHOWN] + '…'})"
 
 
 def told(members: dict[str, Any]) -> InvocationError:

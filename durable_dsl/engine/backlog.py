@@ -67,6 +67,14 @@ class Backlog:
         """Its outcome is known; the invocation that is to be told, if anybody waits for it."""
         return self._jobs.pop(key, None)
 
+    def take_back(self, key: str) -> Invocation | None:
+        """One that waits and has not begun, so that it never runs; None where it does not wait."""
+        job = next((job for job in self._waiting if job.key == key), None)
+        if job is None or not job.queued:  # it has begun, in an earlier process
+            return None
+        self._waiting.remove(job)
+        return self._jobs.pop(key)
+
     def abandon(self) -> list[Invocation]:
         """Forget all; those that have to be told. What is in the queue on disk stays there."""
         jobs, self._jobs = list(self._jobs.values()), {}

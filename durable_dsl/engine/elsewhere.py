@@ -9,7 +9,7 @@ at the same time.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from durable_dsl.engine.errors import LeaseError
 from durable_dsl.engine.watcher import request_release
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from durable_dsl.engine.accepting import Accepting
     from durable_dsl.engine.invocation import Invocation
+    from durable_dsl.engine.turns import Turns
 
+T = TypeVar("T")
 _TRIES_AGAIN = 0.05
 _ASKS_AGAIN = 0.25
 #: How long somebody who does nothing with a worker is given to let it go, in seconds.
@@ -43,4 +45,17 @@ def begun_or_joined(worker: Accepting, key: str | None, begin: Callable[[], Invo
             if now >= asks_again and not joined:
                 asks_again = now + _ASKS_AGAIN
                 request_release(worker.engine, worker.id)
+        time.sleep(_TRIES_AGAIN)
+
+
+def taken_over(worker: Turns, action: Callable[[], T]) -> T:
+    """What `action()` gives; it raises LeaseError as long as another process does not let the worker go."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return action()
+        except LeaseError:
+            if time.monotonic() >= deadline:
+                raise
+            request_release(worker.engine, worker.id)
         time.sleep(_TRIES_AGAIN)

@@ -23,6 +23,17 @@ class UsageError(EngineError, ValueError):
         return self.message
 
 
+class KeyInUse(UsageError):  # noqa: N818 - what is there already is right, the request is not
+    """The idempotency key names another invocation: of another function, or with other arguments."""
+
+    def __init__(self, worker: str, key: str, known: str, asked: str) -> None:
+        super().__init__(
+            f"idempotency key {key!r} is that of another invocation of worker {worker!r}: {known}; this one is {asked}",
+            "a key names one invocation for ever: give this one a key of its own",
+        )
+        self.args = (worker, key, known, asked)
+
+
 class StoreError(EngineError, OSError):
     """The data directory cannot be read or written."""
 

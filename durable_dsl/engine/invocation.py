@@ -31,6 +31,11 @@ class Invocation:
         self._value: Any = None
         self._error: BaseException | None = None
 
+    @property
+    def call(self) -> tuple[str, str]:
+        """Function and request: what its key names."""
+        return self.export.name, self.request
+
     def wait(self, timeout: float | None = None) -> Any:
         """The result; raises InvocationError where it failed, TimeoutError after `timeout` seconds."""
         if not self.done and not self._event().wait(None if timeout is None else min(timeout, threading.TIMEOUT_MAX)):

@@ -11,12 +11,16 @@ import contextlib
 import errno
 import fcntl
 import os
+import time
 from typing import TYPE_CHECKING
 
 from durable_dsl.engine.errors import LeaseError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_A_LOOK = 0.002
 
 
 class OpenFilesError(StoreError):
@@ -43,7 +47,7 @@ class Lease:
                 raise OpenFilesError(str(directory)) from error
             raise StoreError(str(directory), error.strerror or str(error)) from error
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock()
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, str(os.getpid()).encode(), 0)
         except BlockingIOError:
@@ -54,6 +58,28 @@ class Lease:
             os.close(self._fd)
             raise StoreError(str(self._path), error.strerror or str(error)) from error
 
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # perhaps somebody only looks whether it is held
+            time.sleep(_A_LOOK)
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    @staticmethod
+    def is_held(directory: Path, worker: int) -> bool:
+        """Whether a process that lives has it."""
+        try:
+            fd = os.open(directory / str(worker), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+
     def remove(self) -> None:
         """Remove the file: the worker is deleted."""
         with contextlib.suppress(OSError):
@@ -61,3 +87,13 @@ class Lease:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+def seen(status: str, directory: Path, worker: int, *, ours: bool) -> str:
+    """The status of a worker that does not run in this process, which may have its lease (`ours`) and do nothing.
+
+    Where no process that lives runs it, an invocation that had begun is unfinished.
+    """
+    if status not in {"running", "retrying"}:
+        return status
+    return status if not ours and Lease.is_held(directory, worker) else "unfinished"

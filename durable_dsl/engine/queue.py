@@ -21,6 +21,11 @@ _WAITING = f"WHERE worker = ? AND NOT {_BEGUN} ORDER BY id"
 _OUTLIVED = f"SELECT 1 FROM queue WHERE worker = ? AND {_BEGUN} LIMIT 1"  # noqa: S608
 _TIDY = f"DELETE FROM queue WHERE worker = ? AND {_BEGUN}"  # noqa: S608
 
+_TAKE_BACK = (
+    "DELETE FROM {0} WHERE worker = ? AND key = ? AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.worker = {0}.worker"
+    " AND entry.key = {0}.key AND kind = 'exported-function-invoked')"
+)
+
 
 def insert(connection: sqlite3.Connection, worker: int, job: Invocation) -> None:
     """Put an invocation into the queue of `worker`, in a transaction that is open."""
@@ -51,6 +56,17 @@ class Queue:
         self._store.transaction(
             lambda connection: connection.execute("DELETE FROM queue WHERE worker = ? AND key = ?", (self._worker, key))
         )
+
+    def take_back(self, key: str) -> bool:
+        """Take one out that has not begun, also where it is only scheduled; False where it has, or is not there."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            taken = 0
+            for table in ("queue", "schedule"):  # what was scheduled may be in both
+                taken += connection.execute(_TAKE_BACK.format(table), (self._worker, key)).rowcount
+            return taken > 0
+
+        return self._store.transaction(work)
 
     def tidy(self) -> None:
         """Remove rows that have outlived the beginning of their invocation."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from durable_dsl.engine.component import Export
     from durable_dsl.engine.oplog.store import Store
 
+
+#: Of an interface, in the name of a function.
+_VERSION = re.compile(r"@[^#/]*#")
 
 #: The result of a command that ended well.
 SUCCESS = {"ok": None}
@@ -39,6 +43,25 @@ def find(store: Store, worker: int, key: str) -> Known | None:
     index, function = begun[-1][0], begun[-1][3]
     after = f"AND idx > ? AND {IS_TELLING}"
     return store.over(worker, after, (index,), lambda rows: _outcome(store, worker, function, rows), without=reverted)
+
+
+def called(store: Store, worker: int, key: str) -> tuple[str, str] | None:
+    """Function and request of the invocation that this key names: begun, queued or scheduled."""
+    reverted = taken_back(store, worker)
+    begun = store.rows(worker, "AND key = ? AND kind = 'exported-function-invoked'", (key,), without=reverted)
+    if begun:
+        return begun[-1][3], begun[-1][5] or "[]"
+    for table in ("queue", "schedule"):
+        for row in store.select(table, "WHERE worker = ? AND key = ?", (worker, key)):
+            return row["function"], row["request"]
+    return None
+
+
+def alike(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether function and request are the same; versions of interfaces and the writing of the JSON do not matter."""
+    if one == other:
+        return True
+    return _VERSION.sub("#", one[0]) == _VERSION.sub("#", other[0]) and json.loads(one[1]) == json.loads(other[1])
 
 
 def _outcome(store: Store, worker: int, function: str, rows: Iterator[Any]) -> Known | None:

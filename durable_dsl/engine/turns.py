@@ -24,7 +24,7 @@ from durable_dsl.engine import results, watcher
 from durable_dsl.engine.backlog import Backlog
 from durable_dsl.engine.driver import Driver, closed
 from durable_dsl.engine.errors import InvocationError, StoreError, UsageError
-from durable_dsl.engine.lease import Lease
+from durable_dsl.engine.lease import Lease, seen
 from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
 from durable_dsl.engine.permissions import Permissions
 from durable_dsl.engine.queue import Queue
@@ -72,9 +72,12 @@ class Turns:
 
     @property
     def status(self) -> str:
-        """One of idle running suspended interrupted retrying failed exited."""
+        """One of idle running unfinished suspended interrupted retrying failed exited."""
         driver = self._driver
-        return driver.status if driver is not None else self.summary().status
+        return self._seen(driver.status if driver is not None else self.summary().status)
+
+    def _seen(self, status: str) -> str:
+        return status if self._turn is not None else seen(status, self.engine.leases, self.id, ours=self.held)
 
     @property
     def oplog_index(self) -> int:

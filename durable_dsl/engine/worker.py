@@ -218,7 +218,7 @@ class Worker(Accepting):
             "name": self.name,
             "component": self.component,
             "version": summary.version,
-            "status": summary.status if driver is None else driver.status,
+            "status": self._seen(summary.status if driver is None else driver.status),
             "oplog_index": summary.last if driver is None else driver.log.last,
         }
         if full:

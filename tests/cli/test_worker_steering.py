@@ -47,7 +47,7 @@ def test_resume_finishes_what_a_killed_process_left(verb, tmp_path):
     """Its result is there for the repetition of the command."""
     source = "k = host.generate_idempotency_key(); print('in', file=sys.stderr); time.sleep(0.5); result = 'done'"
     killed_when(start(tmp_path, source, "--idempotency-key", "k"), "in")
-    assert "running" == facts(verb)["status"]
+    assert "unfinished" == facts(verb)["status"]
 
     status, out, err = verb("worker", "resume", "w")
     assert (0, "") == (status, out)
@@ -72,7 +72,8 @@ def test_resume_tells_a_failure(verb, tmp_path):
 
 def test_interrupting_a_worker_of_another_process(verb, tmp_path):
     """The process that runs it is asked; its caller gets the error, and the worker can be resumed."""
-    process = start(tmp_path, "print('in', file=sys.stderr); time.sleep(1); result = 1", "--idempotency-key", "k")
+    source = "print('in', file=sys.stderr); time.sleep(1); result = 1"
+    process = start(tmp_path, source, "--idempotency-key", "k")
     assert process.stderr is not None
     assert "in\n" == process.stderr.readline()
     assert 0 == verb("worker", "interrupt", "w")[0]
@@ -81,7 +82,7 @@ def test_interrupting_a_worker_of_another_process(verb, tmp_path):
     assert "interrupted" in process.stderr.read()
     assert "interrupted" == facts(verb)["status"]
     assert 0 == verb("worker", "resume", "w")[0]
-    assert (0, '"1"\n') == run(verb, "", "--idempotency-key", "k")[:2]
+    assert (0, '"1"\n') == run(verb, source, "--idempotency-key", "k")[:2]
 
 
 def test_crashing_a_worker_of_another_process(verb, tmp_path):
@@ -108,7 +109,7 @@ def test_a_promise_from_the_command_line(verb, tmp_path):
     process.wait()
     assert 0 == verb("worker", "complete-promise", "w", str(index), "value")[0]
 
-    assert (0, '"value"\n') == run(verb, "", "--idempotency-key", "k")[:2]
+    assert (0, '"value"\n') == run(verb, source, "--idempotency-key", "k")[:2]
     status, _, err = verb("worker", "complete-promise", "w", "999", "x")
     assert (1, True) == (status, "has no promise 999" in err)
 

@@ -12,6 +12,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from durable_dsl.engine import results
 from durable_dsl.engine.api import Engine
 from durable_dsl.engine.clock import SkippingClock
 from tests.engine.tampering import change_entry
@@ -46,6 +47,13 @@ def worker(engine: Engine, name: str = "w", **guest_options: Any) -> Worker:
 def program(text: str) -> str:
     """A guest program, written as an indented text."""
     return textwrap.dedent(text)
+
+
+def again(worker: Worker, key: str) -> Any:
+    """The invocation that has this key, asked for once more."""
+    known = results.called(worker.engine.store, worker.id, key)
+    assert known is not None
+    return worker.invoke(known[0], *json.loads(known[1]), idempotency_key=key)
 
 
 def kinds(worker: Worker, *, runtime: bool = False) -> list[str]:

@@ -12,7 +12,7 @@ from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, UsageError
 from durable_dsl.promise_ids import PromiseId
 from tests.engine.http_server import serving
-from tests.engine.programs import kinds, opened, run_command, worker
+from tests.engine.programs import again, kinds, opened, run_command, worker
 from tests.guests import guest
 
 #: A promise whose id leaves in a request's path and headers and on stderr, is awaited, and leaves in the result.
@@ -60,7 +60,7 @@ def until(holds):
 
 
 def result_of(one, key="k"):
-    return one.start("run", "", idempotency_key=key).wait(20)
+    return again(one, key)
 
 
 @pytest.mark.guarantee("FORK-1")

@@ -6,7 +6,7 @@ import pytest
 from wasmtime import wat2wasm
 
 from durable_dsl.engine.errors import InvocationError, UsageError
-from tests.engine.programs import kinds, opened, program, worker
+from tests.engine.programs import again, kinds, opened, program, worker
 
 AWAITS = program("""
     promise = host.create_promise()
@@ -80,7 +80,7 @@ def test_a_promise_is_completed_while_nobody_runs_the_worker(tmp_path):
         assert engine.complete_promise("w", index, b"later")
         until(lambda: worker(engine).status == "idle")
 
-        assert f"({index}, b'later')" == worker(engine).invoke("run", "", idempotency_key="k")
+        assert f"({index}, b'later')" == again(worker(engine), "k")
 
 
 def test_one_worker_completes_another_s_promise(tmp_path):

@@ -7,7 +7,7 @@ from wasmtime import wat2wasm
 
 from durable_dsl.engine.clock import SkippingClock
 from durable_dsl.engine.errors import InvocationError
-from tests.engine.programs import Shown, kinds, opened, program, worker
+from tests.engine.programs import Shown, again, kinds, opened, program, worker
 
 READS = {
     "wall_clock.now()": "wall_clock::now",
@@ -96,7 +96,7 @@ def test_exit_ends_the_worker(tmp_path):
         with pytest.raises(InvocationError, match="ended the worker"):
             one.invoke("run", "result = 1")
         with pytest.raises(InvocationError, match="exit status 0"):
-            one.invoke("run", "", idempotency_key="k")
+            again(one, "k")
 
 
 def test_a_command_that_ends_itself_well_has_returned(tmp_path):

@@ -73,7 +73,7 @@ def test_a_killed_run_is_finished_by_the_same_command(tmp_path):
         one = worker(engine)
         recorded = keys_of(one)
         assert len(recorded) == 3
-        assert "running" == one.status
+        assert "unfinished" == one.status
 
     again = run_command(
         tmp_path, "run", str(guest("script")), "run", STEPS, "--worker", "w", "--idempotency-key", "k", "--json"

@@ -11,7 +11,7 @@ import pytest
 from durable_dsl.engine.bridge import UnknownExport
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, UsageError
-from tests.engine.programs import kinds, opened, worker
+from tests.engine.programs import again, kinds, opened, worker
 from tests.guests import guest
 
 ORDER = {
@@ -145,7 +145,7 @@ def test_a_key_runs_once(tmp_path):
         results = [each.wait(20) for each in started]
 
         assert 2 == len(set(results))
-        assert results[0] == one.invoke("run", "", idempotency_key="a")
+        assert results[0] == again(one, "a")
         assert 2 == kinds(one).count("exported-function-invoked")
 
 
@@ -176,7 +176,7 @@ def test_queued_invocations_survive(tmp_path):
         third = one.start("run", "result = 3")
 
         assert "3" == third.wait(20)
-        assert one.invoke("run", "", idempotency_key="second").isdigit()
+        assert again(one, "second").isdigit()
 
 
 def test_a_failed_worker_refuses_and_says_why(tmp_path):
@@ -190,9 +190,9 @@ def test_a_failed_worker_refuses_and_says_why(tmp_path):
         one = worker(engine)
         with pytest.raises(InvocationError, match="Previous invocation failed: ValueError: boo"):
             one.invoke("run", "")
-        assert "1" == one.invoke("run", "", idempotency_key="good")
+        assert "1" == again(one, "good")
         with pytest.raises(InvocationError, match=r"^ValueError: boo$"):
-            one.invoke("run", "", idempotency_key="bad")
+            again(one, "bad")
 
 
 def test_workers_run_in_parallel_threads(tmp_path):
@@ -283,7 +283,7 @@ raise ValueError("boo")
                 each.wait(10)
         assert 2 == kinds(one).count("error")
         one.revert(to=1)
-        assert "2" == one.invoke("run", "", idempotency_key="second")
+        assert "2" == again(one, "second")
 
 
 def test_a_failure_where_the_oplog_goes_on_is_a_divergence(tmp_path):

@@ -12,7 +12,7 @@ from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, LeaseError
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.signals import Interrupt
-from tests.engine.programs import ROOT, command, opened, worker
+from tests.engine.programs import ROOT, again, command, opened, worker
 from tests.guests import guest
 
 
@@ -103,10 +103,10 @@ def test_an_invocation_that_dies_there_is_continued_here(tmp_path, elsewhere):
     with opened(tmp_path, clock=SystemClock()) as engine:
         job = worker(engine)
         with pytest.raises(LeaseError):
-            job.start("run", "", idempotency_key="k")
+            again(job, "k")
         process.kill()
     with opened(tmp_path) as engine:
-        assert "went on" == worker(engine).invoke("run", "", idempotency_key="k")
+        assert "went on" == again(worker(engine), "k")
 
 
 def test_what_was_asked_of_a_process_that_is_gone_is_forgotten(tmp_path):

@@ -8,10 +8,10 @@ import pytest
 
 from durable_dsl.engine import steering
 from durable_dsl.engine.clock import SystemClock
-from durable_dsl.engine.errors import InvocationError, UpdateRefused
+from durable_dsl.engine.errors import InvocationError, KeyInUse, UpdateRefused
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.entries import PendingUpdate
-from tests.engine.programs import ROOT, command, opened, program, worker
+from tests.engine.programs import ROOT, again, command, opened, program, run_command, worker
 from tests.engine.test_interfaces_golem import until
 from tests.guests import guest
 
@@ -64,7 +64,7 @@ def test_the_queue_behind_a_failure_waits_for_the_repair(tmp_path, update):
         worker(engine, edit=NEW).settle()
 
         assert [] == one.describe(full=True)["pending"]
-        assert ["repaired", "b2", "c2"] == [one.invoke("run", "", idempotency_key=name) for name in "abc"]
+        assert ["repaired", "b2", "c2"] == [again(one, name) for name in "abc"]
 
 
 def test_the_queue_survives_a_kill_and_an_update_that_fails_then(tmp_path):
@@ -95,7 +95,7 @@ def test_the_queue_survives_a_kill_and_an_update_that_fails_then(tmp_path):
         one.resume()
         one.settle()
 
-        assert ["1", "b1", "c1"] == [one.invoke("run", "", idempotency_key=name) for name in "abc"]
+        assert ["1", "b1", "c1"] == [again(one, name) for name in "abc"]
         assert ["failed"] == [update["status"] for update in one.describe(full=True)["updates"]]
 
 
@@ -109,10 +109,45 @@ def test_a_row_that_outlived_its_beginning_is_removed(tmp_path):
             one._queue.add(Invocation(export, ["result = 2"], '["result = 2"]', key))
     with opened(tmp_path) as engine:
         one = worker(engine)
-        assert "2" == one.invoke("run", "", idempotency_key="waiting")
-        assert "1" == one.invoke("run", "", idempotency_key="begun")
+        assert "2" == again(one, "waiting")
+        assert "1" == again(one, "begun")
         one.settle()
         assert [] == engine.store.read("SELECT key FROM queue")
+
+
+@pytest.mark.guarantee("KEY-2")
+def test_a_key_names_one_invocation(tmp_path):
+    """Another function or other arguments are refused while it runs, waits, is done, and by a later process."""
+    with opened(tmp_path, clock=SystemClock()) as engine, opened(tmp_path, clock=SystemClock()) as other:
+        one = worker(engine)
+        running = one.start("run", "time.sleep(1); result = 1", idempotency_key="runs")
+        waiting = one.start("run", "result = 2", idempotency_key="waits")
+        for key in ("runs", "waits"):
+            with pytest.raises(KeyInUse, match=f"idempotency key '{key}' is that of another invocation of worker 'w'"):
+                one.start("run", "result = 3", idempotency_key=key)
+        assert waiting is one.start("run", "result = 2", idempotency_key="waits")
+        assert ["1", "2"] == [job.wait(60) for job in (running, waiting)]
+        for asked in (one, worker(other)):
+            with pytest.raises(KeyInUse, match=r'run\("result = 2"\); this one is attempt\("result = 2"\)'):
+                asked.invoke("attempt", "result = 2", idempotency_key="waits")
+        assert 2 == sum(record.kind == "exported-function-invoked" for record in one.oplog())
+
+
+def test_what_waits_can_be_taken_back(tmp_path):
+    """It never runs, who waits for it is told, and its key is free; what runs or is done cannot be."""
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = worker(engine)
+        running = one.start("run", "time.sleep(1); result = 1", idempotency_key="runs")
+        waiting = one.start("run", "result = 2", idempotency_key="waits")
+        assert one.cancel("waits")
+        assert not one.cancel("waits")
+        assert not one.cancel("runs")
+        with pytest.raises(InvocationError, match="taken back before it began"):
+            waiting.wait(10)
+        assert "1" == running.wait(60)
+        assert not one.cancel("runs")
+        assert [] == engine.store.read("SELECT key FROM queue")
+        assert "3" == one.invoke("run", "result = 3", idempotency_key="waits")
 
 
 PROMISE = program("""
@@ -169,3 +204,13 @@ def test_an_interrupt_leaves_what_waits_for_the_next_who_wants_it(left_behind):
         one.settle()
         assert "interrupted" == one.status
         assert ["qk"] == [queued["idempotency_key"] for queued in one.describe(full=True)["pending"]]
+
+
+def test_what_an_earlier_process_accepted_can_be_taken_back(left_behind):
+    """By the command line too, which runs nothing."""
+    data, _ = left_behind
+    assert 0 == run_command(data, "worker", "cancel", "w", "qk").returncode
+    done = run_command(data, "worker", "cancel", "w", "qk")
+    assert (1, True) == (done.returncode, "no invocation with the key 'qk' waits" in done.stderr)
+    with opened(data) as engine:
+        assert ("suspended", []) == (engine.worker("w").status, engine.worker("w").describe(full=True)["pending"])

@@ -6,7 +6,7 @@ import pytest
 
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, UpdateRefused, UsageError
-from tests.engine.programs import Shown, kinds, opened, program, worker
+from tests.engine.programs import Shown, again, kinds, opened, program, worker
 from tests.engine.test_interfaces_golem import until
 from tests.guests import guest
 
@@ -33,7 +33,7 @@ def test_interrupting_and_resuming(tmp_path):
         one.resume()
 
         assert "idle" == one.status
-        assert one.invoke("run", "", idempotency_key="k").isdigit()
+        assert again(one, "k").isdigit()
         assert 1 == kinds(one).count("golem api::generate_idempotency_key")
 
 
@@ -135,7 +135,7 @@ def test_a_fork_in_the_middle_finishes_the_invocation(tmp_path):
         other = one.fork("copy", middle)
         until(lambda: other.status == "idle")
 
-        assert whole == other.invoke("run", "", idempotency_key="k")
+        assert whole == again(other, "k")
 
 
 @pytest.mark.guarantee("WORKER-1")
@@ -291,7 +291,7 @@ def test_a_failed_worker_that_cannot_be_repaired_stays_as_it_is(tmp_path):
         one = engine.worker("w")
         assert "failed" == one.status
         with pytest.raises(InvocationError, match="1"):
-            one.invoke("run", "", idempotency_key="k")
+            again(one, "k")
 
 
 def test_forking_where_nothing_goes_on(tmp_path):

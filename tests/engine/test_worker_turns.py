@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections import Counter
 from functools import partial
@@ -13,9 +15,11 @@ from durable_dsl.engine import queue, watcher
 from durable_dsl.engine.driver import Driver
 from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
 from durable_dsl.engine.invocation import Invocation
+from durable_dsl.engine.oplog.entries import ExportedFunctionInvoked
 from tests.engine.interleaving import Clock, explore
-from tests.engine.programs import opened
+from tests.engine.programs import ROOT, opened
 from tests.engine.tiny import tiny
+from tests.guests import guest
 
 _number = count()
 
@@ -260,3 +264,59 @@ def test_a_worker_that_cannot_be_opened_is_not_kept(tmp_path):
             engine.worker("w").resume()
         away.rename(component.build.path)
         assert 3 == other.worker("w").invoke("add", 2)
+
+
+def test_idle_workers_are_bounded(tmp_path):
+    """The ones that were used longest ago are let go, and come back when they are called."""
+    with opened(tmp_path / "data") as engine:
+        engine.idle.limit = 3
+        component = engine.load(tiny(tmp_path))
+        workers = [engine.worker(f"w{number}", component) for number in range(6)]
+        for one in [*workers, workers[3]]:
+            one.invoke("add", 1)
+        assert [False, False, False, True, True, True] == [one.held for one in workers]
+        assert 2 == workers[0].invoke("add", 1)
+        assert [True, False, False, True, False, True] == [one.held for one in workers]
+
+
+def test_more_workers_than_files(tmp_path):
+    """Whoever can open no more files lets go of idle workers; where none are idle, it is said what is the matter."""
+    source = f"""
+import resource
+from pathlib import Path
+from tests.engine.programs import ROOT, opened
+from tests.engine.tiny import tiny
+from tests.guests import guest
+folder = Path({str(tmp_path)!r})
+with opened(folder / "data") as engine:
+    engine.idle.limit = 1000
+    component = engine.load(tiny(folder))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    print(sum(engine.worker(f"w{{number}}", component).invoke("add", 1) for number in range(100)))
+"""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (0, "100\n") == (done.returncode, done.stdout), done.stderr
+
+
+def test_the_status_of_a_worker_tells_whether_anybody_runs_it(tmp_path):
+    """Running while a process has it; unfinished when that is gone, or has stopped."""
+    with opened(tmp_path / "data") as engine, opened(tmp_path / "data") as other:
+        one = engine.worker("w", engine.load(tiny(tmp_path)))
+        with one.turn() as driver:
+            driver.log.append(ExportedFunctionInvoked("add", "[1]", "k"))
+            driver.log.commit()
+            driver.reload()
+            assert ("running", "running") == (one.status, other.worker("w").status)
+        assert "unfinished" == one.status
+        one.release_if_idle()
+        assert ["unfinished"] * 3 == [one.status, other.worker("w").status, other.worker("w").describe()["status"]]
+        assert 1 == other.worker("w").invoke("add", 1, idempotency_key="k")
+
+
+def test_a_request_that_is_refused_by_the_instance_leaves_the_status(tmp_path):
+    """Nothing ran: a worker whose caller gave a handle that is not there is as it was."""
+    with opened(tmp_path / "data") as engine:
+        one = engine.worker("s", engine.load(guest("shop")))
+        with pytest.raises(UsageError):
+            one.invoke("[drop]cart", {"resource": "cart", "id": 7})
+        assert "idle" == one.status

@@ -46,7 +46,7 @@ def metadata_of(worker: Worker) -> Record:
         "worker-id": worker_record(worker.component, worker.name),
         "args": list(created.args),
         "env": [list(pair) for pair in worker.variables],
-        "status": worker.status,
+        "status": "running" if (status := worker.status) == "unfinished" else status,
         "component-version": summary.version,
         "retry-count": sum(summary.failures.values()),
     }

@@ -8,6 +8,7 @@ from the callee's oplog. A call that nobody waits for is put into the callee's q
 from __future__ import annotations
 
 import uuid
+from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.batches import PENDING, Batch
@@ -115,7 +116,10 @@ _key = durable(_new_key, f"{_NAME}::invoke-and-await idempotency key", READ_LOCA
 def asked_of(host: Host, callee: WasmRpc, function: str, params: list[Any]) -> Asked:
     """What every call records first."""
     arguments, environment = get_arguments(host), get_environment(host)
-    return Asked(callee.address, function, params, _key(host, host.next_key_name()), arguments, environment)
+    name = host.next_key_name()
+    if host.regions:  # each attempt has the same key, and may call with other arguments: that is another call
+        name = f"{name} {sha1(text.encode([function, params]).encode(), usedforsecurity=False).hexdigest()}"
+    return Asked(callee.address, function, params, _key(host, name), arguments, environment)
 
 
 def _result(host: Host, stored: Outcome, *_: object) -> Outcome:
