@@ -214,7 +214,7 @@ def test_a_call_is_not_made_twice_whatever_waited_for_the_caller(tmp_path):
     with opened(left, clock=SystemClock()) as engine:
         caller = worker(engine)
         caller.start("run", source, idempotency_key="first").wait(20)
-        caller.start("run", "", idempotency_key="second").wait(20)
+        caller.start("run", "result = time.time()", idempotency_key="second").wait(20)
         assert "1" == worker(engine, "other").invoke("run", "result = state['n']")
 
 

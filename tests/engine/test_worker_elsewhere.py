@@ -65,20 +65,20 @@ def test_a_busy_holder_is_not_disturbed(tmp_path, elsewhere):
 
 def test_an_invocation_that_runs_there_is_joined(tmp_path, elsewhere):
     """The same key gets the same result, however long it takes, and nothing runs twice."""
-    elsewhere("host.oplog_commit(1); time.sleep(1.5); result = 'there'")
+    said = elsewhere("host.oplog_commit(1); time.sleep(1.5); result = 'there'").args[6]
     with opened(tmp_path, clock=SystemClock()) as engine:
         one = worker(engine)
-        assert "there" == one.invoke("run", "result = 'here'", idempotency_key="k")
+        assert "there" == one.invoke("run", said, idempotency_key="k")
         assert 1 == sum(record.kind == "exported-function-invoked" for record in one.oplog())
 
 
 def test_an_invocation_of_which_nothing_is_on_disk_is_joined(tmp_path, elsewhere):
     """Whoever asks for the worker makes it known."""
-    elsewhere("result = f'there {sum(range(3 * 10**7))}'")
+    said = elsewhere("result = f'there {sum(range(3 * 10**7))}'").args[6]
     with opened(tmp_path, clock=SystemClock()) as engine:
         one = worker(engine)
         assert not one.accepted("k")
-        assert one.invoke("run", "result = 'here'", idempotency_key="k").startswith("there")
+        assert one.invoke("run", said, idempotency_key="k").startswith("there")
         assert 1 == sum(record.kind == "exported-function-invoked" for record in one.oplog())
 
 
@@ -103,10 +103,10 @@ def test_an_invocation_that_dies_there_is_continued_here(tmp_path, elsewhere):
     with opened(tmp_path, clock=SystemClock()) as engine:
         job = worker(engine)
         with pytest.raises(LeaseError):
-            again(job, "k")
+            job.start("run", process.args[6], idempotency_key="k")
         process.kill()
     with opened(tmp_path) as engine:
-        assert "went on" == again(worker(engine), "k")
+        assert "went on" == worker(engine).invoke("run", process.args[6], idempotency_key="k")
 
 
 def test_what_was_asked_of_a_process_that_is_gone_is_forgotten(tmp_path):
