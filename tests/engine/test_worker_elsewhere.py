@@ -12,7 +12,7 @@ from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, LeaseError
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.signals import Interrupt
-from tests.engine.programs import ROOT, again, command, opened, worker
+from tests.engine.programs import ROOT, command, opened, worker
 from tests.guests import guest
 
 
