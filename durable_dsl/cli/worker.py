@@ -32,11 +32,6 @@ if TYPE_CHECKING:
     Action = Callable[[Engine, argparse.Namespace], int]
 
 
-_STATUSES = (
-    "idle", "running", "unfinished", "suspended", "interrupted", "retrying", "failed", "exited", "damaged",
-)  # fmt: skip
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
 
