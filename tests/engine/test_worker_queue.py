@@ -115,7 +115,7 @@ def test_a_row_that_outlived_its_beginning_is_removed(tmp_path):
         assert [] == engine.store.read("SELECT key FROM queue")
 
 
-@pytest.mark.guarantee("KEY-2")
+@pytest.mark.guarantee("KEY-3")
 def test_a_key_names_one_invocation(tmp_path):
     """Another function or other arguments are refused while it runs, waits, is done, and by a later process."""
     with opened(tmp_path, clock=SystemClock()) as engine, opened(tmp_path, clock=SystemClock()) as other:
