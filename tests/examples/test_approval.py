@@ -91,7 +91,7 @@ def test_nobody_answers(desk, tmp_path):
 
 
 def test_an_answer_of_another_form_is_refused_in_words(desk, tmp_path):
-    """Whoever answers can get it wrong: the error says what was expected, and what was there; the question stays open."""
+    """Whoever answers can get it wrong: the error says what was expected, and the question stays open."""
     with opened(tmp_path, desk) as engine:
         worker = engine.worker("e-1", engine.load(component_of(APP)))
         started = worker.start("submit", CHAIR)
