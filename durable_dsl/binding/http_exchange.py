@@ -81,8 +81,19 @@ _VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _TARGET: Final = re.compile(r"[!-~]*")
 
 
+_BODY_OPTION: Final = "content, or as JSON in json"
+
+
 def asked_of(method: str, url: str, **options: Unpack[Options]) -> Asked:
-    """The request that a user asks for. Raises HttpInvalid for one that makes no sense, ValueError for such options."""
+    """The request that a user asks for.
+
+    Raises HttpInvalid for one that makes no sense, ValueError for such options, TypeError for unknown ones.
+    """
+    unknown = next((name for name in options if name not in Options.__annotations__), None)
+    if unknown is not None:
+        meant = f"; the body goes in {_BODY_OPTION}" if unknown in {"data", "body", "files"} else ""
+        known = ", ".join(sorted(Options.__annotations__))
+        raise TypeError(f"a request has no option {unknown!r}{meant}. It has {known}")
     method = method.upper()
     try:
         parts = urlsplit(url)

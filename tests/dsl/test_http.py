@@ -66,6 +66,12 @@ def test_get_with_query(server):
     assert "1" == response.json()["headers"]["x-one"]
 
 
+def test_an_unknown_option_is_refused(server):
+    """What other libraries call the body is not left out without a word."""
+    with pytest.raises(TypeError, match="a request has no option 'data'; the body goes in content, or as JSON in json"):
+        http.post(server, data=b"lost")
+
+
 def test_post_json_with_an_idempotency_key(server):
     """JSON and key become body and headers."""
     told = http.post(server, json={"cents": 1}, idempotency_key="k-1").json()
