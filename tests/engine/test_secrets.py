@@ -142,11 +142,14 @@ result = answer(send("get", f"{URL}/slow/5?access_token={PASSWORD}", headers=hea
 
 def test_what_the_engine_says_of_a_failure_hides_secrets_and_prints_only(tmp_path):
     """While it retries, it says of what; the error that the caller gets has the guest's own words."""
-    shown = Shown()
-    with opened(tmp_path, output=shown) as engine, pytest.raises(InvocationError, match="me:pw@h"):
+    told = []
+    with (
+        opened(tmp_path, output=Shown(), notices=told.append) as engine,
+        pytest.raises(InvocationError, match="me:pw@h"),
+    ):
         worker(engine).invoke("run", r"raise ValueError('no answer of https://me:pw@h.test/ \x1b[2J')")
 
-    assert "no answer of https://<hidden>@h.test/ \\x1b[2J; retry 1 of 3" in shown.text
+    assert "no answer of https://<hidden>@h.test/ \\x1b[2J; retry 1 of 3" in told[0]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ def entry_with(kind, text):
             values[field.name] = ((text, text),)
         elif field.name == "args":
             values[field.name] = (text,)
+        elif field.name == "origins":
+            values[field.name] = ((1, text, 1),)
         else:  # one of a few words
             values[field.name] = get_args(hint)[0] if get_args(hint) else hint
     return kind(**values)
@@ -110,10 +112,14 @@ def test_a_row_of_any_size(store, table, size, letter):
 def test_a_promise_with_a_value_of_any_size(store, size):
     """It is base64 in the file, a third longer than its bytes."""
     number = store.read_one("SELECT coalesce(max(worker), 0) + 1 FROM promise")[0]
-    store.transaction(lambda connection: promises.make(connection, number, 4))
-    store.transaction(lambda connection: promises.complete(connection, number, "w", 4, b"\xff" * size))
+    store.transaction(lambda connection: promises.make(connection, number, 4, ("w", 4), None))
 
-    assert b"\xff" * size == promises.value_of(store, number, "w", 4)
+    def complete(connection):
+        rows = list(tables.select(connection, "promise", "WHERE worker = ?", (number,)))
+        return promises.complete(connection, rows, b"\xff" * size)
+
+    assert [number] == store.transaction(complete)
+    assert b"\xff" * size == promises.value_of(store, number, 4)
 
 
 def verbs_work(capsys, data, name):
