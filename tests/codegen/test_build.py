@@ -131,7 +131,6 @@ def test_an_unchanged_project_is_not_built_again(project):
         ("helper.py", "value = 2\n"),
         ("wit/world.wit", WORLD + "\n"),
         ("pyproject.toml", FILES["pyproject.toml"] + 'name = "other"\n'),
-        ("app.wasm", "not what was built"),
         ("durable_dsl.py", ""),
     ],
 )
@@ -145,6 +144,13 @@ def test_a_change_is_built(name, text, again):
     finally:
         if not existed:
             changed.unlink()
+
+
+def test_an_output_that_is_gone_is_built(again):
+    """What is there instead and was written by somebody else is refused, which is shown where outputs are."""
+    (again / "app.wasm").unlink()
+
+    assert not is_cached(again)
 
 
 def test_what_has_nothing_to_do_with_it_is_not_built(again):
