@@ -10,7 +10,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import contextmanager
 from importlib import abc, machinery, util
+from importlib.resources import as_file
 from importlib.resources.abc import Traversable, TraversableResources
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -76,6 +78,13 @@ class Data(Traversable):
     def __repr__(self) -> str:
         """As the path that it had while the component was built."""
         return f"Data({self._path!r})"
+
+
+@as_file.register(Data)
+@contextmanager
+def _place_of(data: Data) -> Iterator[Path]:
+    """Where the file was when the component was built: there is no folder to copy it to, and some only ask for it."""
+    yield Path(data._path)  # noqa: SLF001 - of this module
 
 
 class _Reader(TraversableResources):
