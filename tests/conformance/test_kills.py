@@ -81,17 +81,13 @@ class Story:
         return " ".join([self.export, *map(str, self.arguments)])
 
 
-OVERLAP = pytest.mark.xfail(
-    strict=True, reason="at each restart a server takes a request for unfinished that another one has overtaken"
-)
-
 STORIES = [
     Story("told#jumps", nothing, again={2: 1, 4: 1}),
     Story("told#regions", in_stages("123", "4", "5", "6"), again={1: 2, 2: 2}),
     Story("told#unrecorded", unrecorded, again={1: 2}, anew=frozenset("2")),
     Story("told#caught-outside", repeated("s"), again={1: 1}),
-    pytest.param(Story("told#overtaken", repeated("1"), [True], {1: 1}, late=True), marks=OVERLAP),
-    pytest.param(Story("told#left-open", repeated("1"), [True], {1: 1}), marks=OVERLAP),
+    Story("told#overtaken", repeated("1"), [True], {1: 1}, late=True),
+    Story("told#left-open", repeated("1"), [True], {1: 1}),
     Story("told#keys-in-region", keys, again={1: 1}),
     Story("told#trip-repeats", booked(*"1234"), again={3: 1}),
     Story("told#trip-gives-up", booked("3"), again={3: 99}),
@@ -136,12 +132,15 @@ def test_killed_anywhere(stories, story):
     """At a few of its commits: the outcome is that of a run without a kill."""
     undisturbed, worker = tell(stories, story)
     killed = 0
-    for point in random.Random(str(story)).sample(kill_points(worker), 4):
+    points = kill_points(worker)
+    for point in random.Random(str(story)).sample(points, len(points)):
         outcome, worker = tell(stories, story, point)
         assert undisturbed == outcome, point
-        killed += worker.killed
+        killed += worker.killed  # a run whose answers come sooner has fewer commits, and does not die at the last ones
+        if killed == 4:
+            break
 
-    assert killed >= 2  # a run whose answers come sooner has fewer commits
+    assert killed >= 2
 
 
 @pytest.mark.exhaustive
