@@ -15,7 +15,7 @@ from importlib import abc, machinery, util
 from importlib.resources import as_file
 from importlib.resources.abc import Traversable, TraversableResources
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,11 +80,14 @@ class Data(Traversable):
         return f"Data({self._path!r})"
 
 
-@as_file.register(Data)
 @contextmanager
 def _place_of(data: Data) -> Iterator[Path]:
     """Where the file was when the component was built: there is no folder to copy it to, and some only ask for it."""
     yield Path(data._path)  # noqa: SLF001 - of this module
+
+
+# A generic function, by kind of resource; its stub does not say so.
+cast("Any", as_file).register(Data, _place_of)
 
 
 class _Reader(TraversableResources):
