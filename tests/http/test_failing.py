@@ -7,7 +7,6 @@ import pytest
 from durable_dsl.engine import Engine, InvocationError, loading
 from durable_dsl.engine.interfaces.registry import lookup
 from tests.components import built_once
-from tests.http.server import echo_server
 from tests.http.test_libraries import FOLDER
 
 SYNCHRONOUS = (
@@ -24,12 +23,6 @@ WRITING = {
     "wasi:io/streams#[method]output-stream.blocking-flush",
     "wasi:io/streams#[resource-drop]output-stream",
 }
-
-
-@pytest.fixture(scope="module")
-def server():
-    with echo_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

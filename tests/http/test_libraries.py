@@ -10,7 +10,6 @@ import pytest
 
 from durable_dsl.engine import Engine, InvocationError
 from tests.components import built_once
-from tests.http.server import echo_server
 
 FOLDER = Path(__file__).parent / "libraries"
 KINDS = (
@@ -25,12 +24,6 @@ CASES = [
     *(("requests", kind) for kind in KINDS),
     *(("urllib", kind) for kind in KINDS if kind not in NOT_URLLIB),
 ]
-
-
-@pytest.fixture(scope="module")
-def server():
-    with echo_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

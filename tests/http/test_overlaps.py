@@ -6,7 +6,6 @@ import pytest
 
 from durable_dsl.engine import Engine, InvocationError
 from tests.components import built_once
-from tests.http.server import echo_server
 from tests.http.test_libraries import FOLDER
 
 #: What is done while a response is open, and what comes of it.
@@ -26,12 +25,6 @@ WAITING = {
     "a waiting request given up": "200 200",
     "bodies in pieces": "piecepiecepiece piecepiecepiece",
 }
-
-
-@pytest.fixture(scope="module")
-def server():
-    with echo_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

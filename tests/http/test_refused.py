@@ -6,7 +6,6 @@ import pytest
 
 from durable_dsl.engine import Engine
 from tests.components import built_once
-from tests.http.server import echo_server
 from tests.http.test_libraries import FOLDER, plain  # noqa: F401 - a fixture
 
 OURS, VALUE, UNICODE = "durable_dsl HttpInvalid", "builtins ValueError", "builtins UnicodeEncodeError"
@@ -35,12 +34,6 @@ STRICTER = {
     "a body that is too short": ("/", "content-length", "9", (OURS, LOCAL, "sent", "http HTTPException")),
 }
 LIBRARIES = ("durable_dsl.http", "httpx", "requests", "urllib")
-
-
-@pytest.fixture(scope="module")
-def server():
-    with echo_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
