@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import results
-from durable_dsl.engine.elsewhere import taken_over
+from durable_dsl.engine.elsewhere import carried_out
 from durable_dsl.engine.errors import InvocationError, KeyInUse
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.entries import ExportedFunctionInvoked as _Begin
@@ -96,9 +96,18 @@ class Accepting(Turns):
     def cancel(self, idempotency_key: str) -> bool:
         """Take back an invocation that waits in the queue, or was scheduled; False where it has begun, or is unknown.
 
-        Who waits for it is told; the key is free again.
+        Who waits for it is told; the key is free again. Where another process has the worker, that one does it.
         """
-        return taken_over(self, lambda: self._take_back(idempotency_key))
+
+        def take_back() -> bool:
+            return self._take_back(idempotency_key)
+
+        def taken() -> bool:
+            return results.called(self.engine.store, self.id, idempotency_key) is None
+
+        if not self._queue.holds(idempotency_key) and not self.held:
+            return False
+        return carried_out(self, take_back, f"cancel {idempotency_key}", taken)
 
     def _take_back(self, key: str) -> bool:
         with self._condition:

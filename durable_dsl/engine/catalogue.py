@@ -128,7 +128,7 @@ class Catalogue:
     def worker(self, name: str) -> WorkerRow | None:
         if not is_text(name):
             return None
-        row = self._store.select_one("worker", "WHERE name = ?", (name,))
+        row = self._store.at("worker", name)
         return None if row is None else _worker(row)
 
     def workers(self) -> list[WorkerRow]:
@@ -146,6 +146,9 @@ class Catalogue:
         found = self._store.read_one("SELECT id FROM worker WHERE name = ?", (name,))
         if found is not None:
             return int(found[0])
+        altered = self._store.reading(lambda connection: tables.altered(connection, "worker", (name,)))
+        if altered:
+            return int(altered[0]["id"])
         return next((row.id for row in self.damaged_workers() if row.name == name), None)
 
     def create_worker(self, name: str, created: Create, now: int, grants: Grants | None = None) -> WorkerRow:
@@ -167,19 +170,22 @@ class Catalogue:
         What a worker is known by is no other's, be it an earlier one of that name (`identity.py`).
         """
         check_name(name)
+        tables.at(connection, "worker", name)  # one whose name was altered is damaged, not away
         worker = tables.insert(
             connection, "worker", conflict="IGNORE", name=name, component=created.component, time=now
         )
         if worker is not None:
-            retired = tables.one(connection, "retired", "WHERE name = ?", (name,))
+            retired = tables.at(connection, "retired", name)
             earlier = None if retired is None else retired["indices"]
             created = replace(created, earlier=earlier, incarnation=uuid.uuid4().hex)
             self._store.writes(worker, [(1, now, created)])(connection)
         return worker
 
-    def delete_worker(self, worker: int) -> None:
+    def delete_worker(self, worker: int, name: str) -> None:
+        """Delete what there is of a worker, whose own row may be damaged."""
+
         def work(connection: sqlite3.Connection) -> None:
-            _retire(connection, worker)
+            _retire(connection, worker, name)
             for table in ("entry", "payload", "queue", "schedule", "promise", "control"):
                 connection.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))  # noqa: S608 - fixed names
             permissions.delete(connection, permissions.worker_owner(worker))
@@ -192,15 +198,12 @@ def _worker(row: tables.Row) -> WorkerRow:
     return WorkerRow(row["id"], row["name"], row["component"])
 
 
-def _retire(connection: sqlite3.Connection, worker: int) -> None:
+def _retire(connection: sqlite3.Connection, worker: int, name: str) -> None:
     """What its promises and resources were known by must not be given to those of a later worker of its name."""
     (used,) = connection.execute(_GIVEN_OUT, (worker,)).fetchone()
-    damaged: list[tables.Row] = []  # its name counts all the same
-    rows = [*tables.select(connection, "worker", "WHERE id = ?", (worker,), damaged=damaged), *damaged]
-    if not isinstance(used, int) or not rows:
+    if not isinstance(used, int):
         return
-    name = shown_name(rows[0])
-    earlier = tables.one(connection, "retired", "WHERE name = ?", (name,))
+    earlier = tables.at(connection, "retired", name)
     indices = used + (0 if earlier is None else earlier["indices"])
     tables.insert(connection, "retired", conflict="REPLACE", name=name, indices=indices)
 

@@ -12,7 +12,8 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from durable_dsl.engine.errors import LeaseError
-from durable_dsl.engine.watcher import request_release
+from durable_dsl.engine.lease import Lease
+from durable_dsl.engine.watcher import ask, is_open, request_release, withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,8 @@ _TRIES_AGAIN = 0.05
 _ASKS_AGAIN = 0.25
 #: How long somebody who does nothing with a worker is given to let it go, in seconds.
 _PATIENCE = 1.0
+#: How long the process that holds a worker is given to do something that waits for nothing.
+_LONG_PATIENCE = 10.0
 
 
 def begun_or_joined(worker: Accepting, key: str | None, begin: Callable[[], Invocation]) -> Invocation:
@@ -48,14 +51,24 @@ def begun_or_joined(worker: Accepting, key: str | None, begin: Callable[[], Invo
         time.sleep(_TRIES_AGAIN)
 
 
-def taken_over(worker: Turns, action: Callable[[], T]) -> T:
-    """What `action()` gives; it raises LeaseError as long as another process does not let the worker go."""
-    deadline = time.monotonic() + _PATIENCE
+def carried_out(worker: Turns, action: Callable[[], T], asked_for: str, outcome: Callable[[], T]) -> T:
+    """What `action()` gives, or `outcome()` once the process that holds the worker has done what it is `asked_for`."""
+    deadline = time.monotonic() + _LONG_PATIENCE
     while True:
         try:
             return action()
         except LeaseError:
             if time.monotonic() >= deadline:
                 raise
-            request_release(worker.engine, worker.id)
-        time.sleep(_TRIES_AGAIN)
+            asked = ask(worker.engine, worker.id, asked_for)
+        try:
+            while is_open(worker.engine, asked):
+                if not Lease.is_held(worker.engine.leases, worker.id):  # it is gone, or has let go
+                    break
+                if time.monotonic() >= deadline:
+                    break
+                time.sleep(_TRIES_AGAIN)
+            else:
+                return outcome()
+        finally:
+            withdraw(worker.engine, asked)

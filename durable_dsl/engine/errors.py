@@ -69,6 +69,8 @@ class DamagedError(StoreError):
             return "`durable-dsl worker grant` begins them anew"
         if self.table == "retired":
             return "another worker name is free"
+        if self.table in {"bucket", "container", "object"}:
+            return "what else is stored is not affected, and this can be deleted"
         if self.table in {"component", "build"}:
             return "workers of other components are not affected"
         delete = f"durable-dsl worker delete {self.worker}"
@@ -89,6 +91,9 @@ _DAMAGED = {
     "component": "the row of component {worker!r} is",
     "build": "the row of a build of component {worker!r} is",
     "grants": "the grants of {worker} are",
+    "bucket": "what stands under the key {worker} is",
+    "container": "the container {worker} is",
+    "object": "the object {worker} is",
     "retired": "what is known of an earlier worker {worker!r} is",
 }
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.store import Store
 
 _FRESH = 0.05
-_OF = "WHERE owner = ?"
 
 
 def worker_owner(worker: int) -> str:
@@ -46,19 +45,19 @@ def write(connection: sqlite3.Connection, owner: str, grants: Grants, wants: str
 
 def copy(connection: sqlite3.Connection, source: str, target: str) -> None:
     """Give one owner the grants of another, in a transaction that is open."""
-    row = tables.one(connection, "grants", _OF, (source,))
+    row = tables.at(connection, "grants", source)
     if row is not None:
         write(connection, target, Grants.from_text(row["grants"]))
 
 
 def delete(connection: sqlite3.Connection, owner: str) -> None:
     """Forget an owner, in a transaction that is open."""
-    connection.execute("DELETE FROM grants WHERE owner = ?", (owner,))
+    tables.remove(connection, "grants", owner)
 
 
 def load(store: Store, owner: str) -> tuple[Grants, str | None]:
     """The grants of an owner, and what it last stopped for the want of. Raises DamagedError."""
-    row = store.select_one("grants", _OF, (owner,))
+    row = store.at("grants", owner)
     return (Grants(), None) if row is None else (Grants.from_text(row["grants"]), row["wants"])
 
 
@@ -67,8 +66,9 @@ def change(store: Store, owner: str, how: Callable[[Grants], Grants]) -> Grants:
 
     def work(connection: sqlite3.Connection) -> Grants:
         try:
-            row = tables.one(connection, "grants", _OF, (owner,))
+            row = tables.at(connection, "grants", owner)
         except tables.DamagedRow:
+            tables.remove(connection, "grants", owner)
             row = None
         changed = how(Grants() if row is None else Grants.from_text(row["grants"]))
         write(connection, owner, changed)

@@ -63,6 +63,7 @@ class Named:
         place = "WHERE worker = (SELECT id FROM worker WHERE name = ?) AND idx = ? AND state <> 'deleted'"
         found = tables.one(connection, "promise", place, (self.worker, self.number))
         if found is None:
+            _find_altered(connection, self.worker, self.number)
             raise NoPromise(self.worker, self.number)
         return [found]
 
@@ -137,8 +138,16 @@ def of_id(
     found = tables.select(connection, "promise", _ID, (maker, number))
     rows = [row for row in found if _component_of(connection, row["worker"]) == component]
     if not rows:
+        _find_altered(connection, maker, number)
         raise NoPromise(maker, number, _why_none(connection, maker, number))
     return [row for row in rows if row["worker"] == holder] or sorted(rows, key=lambda row: row["worker"])
+
+
+def _find_altered(connection: sqlite3.Connection, maker: str, number: int) -> None:
+    """Raise DamagedRow where the promise is there, and was altered in that by which it is looked for."""
+    tables.missing(connection, "promise", maker, number)
+    for _ in tables.select(connection, "promise", _ID, (maker, number)):  # its index may be
+        continue
 
 
 def _why_none(connection: sqlite3.Connection, maker: str, number: int) -> str:

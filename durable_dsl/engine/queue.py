@@ -21,6 +21,9 @@ _WAITING = f"WHERE worker = ? AND NOT {_BEGUN} ORDER BY id"
 _OUTLIVED = f"SELECT 1 FROM queue WHERE worker = ? AND {_BEGUN} LIMIT 1"  # noqa: S608
 _TIDY = f"DELETE FROM queue WHERE worker = ? AND {_BEGUN}"  # noqa: S608
 
+_HOLDS = (
+    "SELECT 1 FROM queue WHERE worker = ? AND key = ? UNION ALL SELECT 1 FROM schedule WHERE worker = ? AND key = ?"
+)
 _TAKE_BACK = (
     "DELETE FROM {0} WHERE worker = ? AND key = ? AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.worker = {0}.worker"
     " AND entry.key = {0}.key AND kind = 'exported-function-invoked')"
@@ -67,6 +70,11 @@ class Queue:
             return taken > 0
 
         return self._store.transaction(work)
+
+    def holds(self, key: str) -> bool:
+        """Whether one is there, or scheduled; it may have begun."""
+        of = (self._worker, key)
+        return self._store.read_one(_HOLDS, (*of, *of)) is not None
 
     def tidy(self) -> None:
         """Remove rows that have outlived the beginning of their invocation."""

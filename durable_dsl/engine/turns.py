@@ -379,7 +379,7 @@ class Turns:
                 left = self._stop()
                 lease = Lease(self.engine.leases, self.id, self.name)
                 try:
-                    self.engine.catalogue.delete_worker(self.id)
+                    self.engine.catalogue.delete_worker(self.id, self.name)
                     lease.remove()
                 finally:
                     lease.close()

@@ -1,7 +1,8 @@
 """A thread that looks after the workers of this process; it starts with the first one that is run.
 
-It carries out what other processes ask of them (interrupt, simulated crash, release: a row in `control`), and lets go
-of instances that nobody has used for a while, so that an idle worker costs nothing. It has what is scheduled run, too.
+It carries out what other processes ask of them (interrupt, simulated crash, update, cancel, release: a row in `control`
+each, in the order in which they were asked for), and lets go of instances that nobody has used for a while, so that an
+idle worker costs nothing. It has what is scheduled run, too.
 """
 
 from __future__ import annotations
@@ -20,32 +21,45 @@ if TYPE_CHECKING:
     from durable_dsl.engine.worker import Worker
 
 _SECONDS = 0.1
+_STALE = "FROM control WHERE worker = ? AND action NOT LIKE 'update %' AND action NOT LIKE 'cancel %'"
+_LAST = "SELECT id, action FROM control WHERE worker = ? ORDER BY id DESC LIMIT 1"
 
 
-def ask(engine: Engine, worker: int, action: str) -> None:
-    """Ask the process that runs `worker`; returns at once."""
+def ask(engine: Engine, worker: int, action: str) -> int:
+    """Ask the process that runs `worker`, after what it was asked before; returns at once, with the request's number.
 
-    def work(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT OR REPLACE INTO control (worker, action) VALUES (?, ?)", (worker, action))
+    The same twice in a row is asked once.
+    """
 
-    engine.store.transaction(work)
+    def work(connection: sqlite3.Connection) -> int:
+        last = connection.execute(_LAST, (worker,)).fetchone()
+        if last is not None and last[1] == action:
+            return int(last[0])
+        asked = connection.execute("INSERT INTO control (worker, action) VALUES (?, ?)", (worker, action))
+        return asked.lastrowid or 0
+
+    return engine.store.transaction(work)
+
+
+def is_open(engine: Engine, asked: int) -> bool:
+    """Whether what was asked for has not been carried out."""
+    return engine.store.read_one("SELECT 1 FROM control WHERE id = ?", (asked,)) is not None
+
+
+def withdraw(engine: Engine, asked: int) -> None:
+    """It is done, or not wanted any more."""
+    engine.store.transaction(lambda connection: connection.execute("DELETE FROM control WHERE id = ?", (asked,)))
 
 
 def request_release(engine: Engine, worker: int) -> None:
     """Ask the process that holds an idle worker to let it go; what else was asked of it comes first."""
-
-    def work(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT OR IGNORE INTO control (worker, action) VALUES (?, 'release')", (worker,))
-
-    engine.store.transaction(work)
+    ask(engine, worker, "release")
 
 
 def forget(engine: Engine, worker: int) -> None:
-    """What was asked of `worker` is done, or was asked of a process that is gone."""
-    if engine.store.read_one("SELECT 1 FROM control WHERE worker = ?", (worker,)) is not None:
-        engine.store.transaction(
-            lambda connection: connection.execute("DELETE FROM control WHERE worker = ?", (worker,))
-        )
+    """What was asked of `worker` was asked of a process that is gone; updates and cancellations are still wanted."""
+    if engine.store.read_one(f"SELECT 1 {_STALE}", (worker,)) is not None:
+        engine.store.transaction(lambda connection: connection.execute(f"DELETE {_STALE}", (worker,)))
 
 
 class Watcher:
@@ -74,10 +88,15 @@ class Watcher:
 def look(engine: Engine) -> None:
     """Do what is to be done now."""
     engine.idle.overdue(engine.keep_idle)
-    for worker, action in engine.store.read("SELECT worker, action FROM control"):
+    waits: set[int] = set()
+    for asked, worker, action in engine.store.read("SELECT id, worker, action FROM control ORDER BY id"):
         held = next((one for one in engine.opened_workers() if one.id == worker and one.held), None)
-        if held is not None and _carried_out(held, action):  # else another process is asked
-            forget(engine, worker)
+        if held is None or worker in waits:  # another process is asked; what comes first is not done yet
+            continue
+        if _carried_out(held, action):
+            withdraw(engine, asked)
+        else:
+            waits.add(worker)
     engine.schedule.look()
 
 
@@ -86,8 +105,10 @@ def _carried_out(worker: Worker, action: str) -> bool:
     if action == "release":
         worker.release_for_others()
         return worker.make_known()
-    if action.startswith("update"):
+    if action.startswith("update "):
         steering.carry_out_update(worker, action)
+    elif action.startswith("cancel "):
+        worker.cancel(action.partition(" ")[2])
     else:
         worker.signal(Interrupt() if action == "interrupt" else Restart())
     return True

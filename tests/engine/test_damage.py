@@ -19,7 +19,7 @@ from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.oplog.store import FILE
 from durable_dsl.engine.queue import Queue
 from durable_dsl.engine.session import arguments_text
-from tests.engine.programs import opened, worker
+from tests.engine.programs import opened, program, worker
 
 WORKERS = ("one", "two", "three")
 ROUNDS = 60
@@ -44,8 +44,14 @@ def sound(tmp_path_factory):
         export = engine.component_of("script", 0).resolve("run")
         job = Invocation(export, ["result = 'queued'"], arguments_text(export, ["result = 'queued'"]), "q")
         Queue(engine.store, three.id).add(job)
-        row = {"worker": one.id, "idx": 3, "state": "completed", "data": '{"base64": "dg=="}'}
-        engine.store.transaction(lambda connection: tables.insert(connection, "promise", **row))
+        rows = {
+            "promise": {"worker": one.id, "idx": 3, "state": "pending", "maker": "one", "number": 3},
+            "bucket": {"bucket": "b", "key": "k", "value": b"v"},
+            "container": {"name": "c", "time": 1_000_000_000},
+            "object": {"container": "c", "name": "o", "time": 1_000_000_000, "data": b"d"},
+        }
+        for table, row in rows.items():
+            engine.store.transaction(lambda connection, row=row, table=table: tables.insert(connection, table, **row))
     with closing(sqlite3.connect(data / FILE)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
     return data
@@ -82,7 +88,7 @@ def copy_of(sound, target):
 def damages(file, choose):
     """Change one value of one row of one table; what was changed, as a text."""
     with closing(sqlite3.connect(file)) as connection, connection:
-        table = choose.choice(["entry"] * 6 + ["payload", "queue", "promise", "worker", "build", "component"])
+        table = choose.choice(["entry"] * 6 + ["payload", "queue", "promise", "worker", "build", "component", "bucket"])
         columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
         keys = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[5]]
         rows = connection.execute(
@@ -212,6 +218,100 @@ def test_a_worker_whose_own_row_is_damaged_can_be_deleted(sound, tmp_path):
     for name in ("one", "#2"):
         assert 0 == said(data, "worker", "delete", name)[0]
     assert ["three"] == [one["name"] for one in said(data, "worker", "list")[1]]
+
+
+@pytest.mark.guarantee("DATA-2")
+@pytest.mark.parametrize(
+    ("damage", "said_of"),
+    [
+        ("UPDATE worker SET name = 'onf' WHERE name = 'one'", "the row of worker 'one' is"),
+        ("UPDATE worker SET name = CAST(x'ff' AS TEXT) WHERE name = 'one'", "the row of worker 'one' is"),
+        ("UPDATE retired SET name = 'x' WHERE name = 'one'", "what is known of an earlier worker 'one' is"),
+    ],
+)
+def test_a_name_that_was_altered(sound, tmp_path, damage, said_of):
+    """No new worker is made in the place of one whose name is another now; that one can be deleted by its name."""
+    data = copy_of(sound, tmp_path / "data")
+    if "retired" in damage:
+        with opened(data) as engine:
+            engine.worker("one").invoke("run", "host.create_promise()")
+            engine.delete_worker("one")
+    with closing(sqlite3.connect(data / FILE)) as connection, connection:
+        assert connection.execute(damage).rowcount == 1
+    with opened(data) as engine:
+        for make in (lambda: worker(engine, "one"), lambda: engine.worker("three").fork("one")):
+            with pytest.raises(DamagedError, match=said_of):
+                make()
+        assert ["three", "two"] == [each.name for each in engine.workers()]
+        assert "1" == engine.worker("three").invoke("run", "result = 1")
+        if "retired" not in damage:
+            assert engine.delete_worker("one")
+            assert "1" == worker(engine, "one").invoke("run", "result = 1")
+
+
+@pytest.mark.guarantee("DATA-2")
+@pytest.mark.parametrize("column", ["number", "maker", "idx", "state"])
+def test_a_promise_that_was_altered(sound, tmp_path, column):
+    """Whoever names it, in whatever way, is told that it is damaged, and not that it is not there."""
+    data = copy_of(sound, tmp_path / "data")
+    with closing(sqlite3.connect(data / FILE)) as connection, connection:
+        connection.execute(f"UPDATE promise SET {column} = ?", (4 if column in {"number", "idx"} else "completed",))
+    with opened(data) as engine:
+        promise = f"{engine.worker('one').component_id}/one/3"
+        for named in ((promise,), ("one", 3)):
+            with pytest.raises(DamagedError, match=r"promise \d of worker 'one' is damaged"):
+                engine.complete_promise(*named, b"v")
+        source = f"""
+            number = {engine.component_of("script", 0).id.replace("-", "")!r}
+            id = host.ComponentId(host.Uuid(int(number[:16], 16), int(number[16:], 16)))
+            host.complete_promise(host.PromiseId(host.WorkerId(id, "one"), 3), b"v")
+        """
+        with pytest.raises(DamagedError, match=r"promise \d of worker 'one' is damaged"):
+            worker(engine, "guest").invoke("run", program(source))
+
+
+@pytest.mark.guarantee("DATA-2")
+@pytest.mark.parametrize(
+    ("damage", "uses", "said_of"),
+    [
+        ("UPDATE bucket SET value = x'77'", "eventual.get(bucket, 'k')", "what stands under the key 'k' of 'b' is"),
+        ("UPDATE bucket SET key = 'l'", "eventual.get(bucket, 'k')", "what stands under the key 'k' of 'b' is"),
+        ("UPDATE bucket SET bucket = 'x'", "eventual.exists(bucket, 'k')", "what stands under the key 'k' of 'b' is"),
+        ("UPDATE bucket SET key = 'l'", "eventual_batch.keys(bucket)", "what stands under the key 'l' of 'b' is"),
+        ("UPDATE container SET name = 'x'", "blobstore.get_container('c')", "the container 'c' is"),
+        ("UPDATE container SET time = 5", "blobstore.create_container('c')", "the container 'c' is"),
+        ("UPDATE object SET data = x'77'", "box.get_data('o', 0, 9)", "the object 'o' of 'c' is"),
+        ("UPDATE object SET name = 'p'", "box.has_object('o')", "the object 'o' of 'c' is"),
+        ("UPDATE object SET name = 'p'", "box.list_objects()", "the object 'p' of 'c' is"),
+        ("UPDATE object SET time = 5", "box.object_info('o')", "the object 'o' of 'c' is"),
+    ],
+)
+def test_what_is_stored_was_altered(sound, tmp_path, damage, uses, said_of):
+    """A guest never gets another value, nor is told that there is none."""
+    data = copy_of(sound, tmp_path / "data")
+    with closing(sqlite3.connect(data / FILE)) as connection, connection:
+        assert connection.execute(damage).rowcount == 1
+    with opened(data) as engine:
+        opens = "bucket = wasi_keyvalue_types.Bucket.open_bucket('b')\n"
+        if "box" in uses:
+            opens = "box = blobstore.get_container('c')\n"
+        with pytest.raises(DamagedError, match=f"{said_of} damaged"):
+            worker(engine, "guest").invoke("run", f"{opens}{uses}")
+        assert "1" == engine.worker("one").invoke("run", "result = 1")
+
+
+def test_what_was_altered_can_be_deleted(sound, tmp_path):
+    """By the key that it stood under; then there is none."""
+    data = copy_of(sound, tmp_path / "data")
+    with closing(sqlite3.connect(data / FILE)) as connection, connection:
+        connection.execute("UPDATE bucket SET key = 'l'")
+    text = """
+        bucket = wasi_keyvalue_types.Bucket.open_bucket("b")
+        eventual.delete(bucket, "k")
+        result = eventual.get(bucket, "k"), eventual_batch.keys(bucket)
+    """
+    with opened(data) as engine:
+        assert "(None, [])" == worker(engine, "guest").invoke("run", program(text))
 
 
 @pytest.mark.parametrize("seed", range(40))

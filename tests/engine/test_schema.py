@@ -35,6 +35,8 @@ def contents(file):
         for name in names:
             rows = connection.execute(f'SELECT * FROM "{name}"').fetchall()
             found[name] = [{column: row[column] for column in row.keys() if column != "crc"} for row in rows]
+    counted = found["sqlite_sequence"]  # since schema 3 what is asked in `control` is, too
+    found["sqlite_sequence"] = [row for row in counted if row["name"] != "control"]
     found["meta"] = [row for row in found["meta"] if row["key"] != "schema"]
     return found
 

@@ -121,6 +121,92 @@ def test_what_was_asked_of_a_process_that_is_gone_is_forgotten(tmp_path):
         assert "2" == one.invoke("run", "time.sleep(0.3); result = 2")
 
 
+def test_what_several_processes_ask_is_done_in_order(tmp_path, monkeypatch):
+    """Nothing that is asked takes the place of what was asked before; the same twice in a row is done once."""
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = worker(engine)
+        done = []
+        monkeypatch.setattr(watcher, "_carried_out", lambda _worker, action: not done.append(action))
+        with one.turn():
+            engine._watcher.close()
+            for action in ("update automatic 1 5", "release", "release", "interrupt", "cancel k", "release"):
+                watcher.ask(engine, one.id, action)
+            watcher.look(engine)
+    assert ["update automatic 1 5", "release", "interrupt", "cancel k", "release"] == done
+
+
+def test_what_is_not_done_yet_holds_back_what_was_asked_later(tmp_path, monkeypatch):
+    """And is tried again at the next look."""
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = worker(engine)
+        done, ready = [], False
+
+        def carried_out(_worker, action):
+            done.append(action)
+            return ready or action != "release"
+
+        monkeypatch.setattr(watcher, "_carried_out", carried_out)
+        with one.turn():
+            engine._watcher.close()
+            for action in ("release", "interrupt"):
+                watcher.ask(engine, one.id, action)
+            watcher.look(engine)
+            ready = True
+            watcher.look(engine)
+    assert ["release", "release", "interrupt"] == done
+
+
+def test_an_update_that_was_asked_of_a_process_that_is_gone_is_still_wanted(tmp_path):
+    """Only what was asked of what ran there is forgotten."""
+    with opened(tmp_path) as engine:
+        one = worker(engine)
+        for action in ("interrupt", "update automatic 7 1", "release"):
+            watcher.ask(engine, one.id, action)
+        watcher.forget(engine, one.id)
+        assert [("update automatic 7 1",)] == engine.store.read("SELECT action FROM control")
+
+
+def test_what_waits_in_another_process_is_taken_back_there(tmp_path, elsewhere):
+    """The process that is busy with the worker does it; what has begun there is let alone."""
+    process = elsewhere("host.oplog_commit(1); time.sleep(60)")
+    with opened(tmp_path, clock=SystemClock()) as engine:
+        one = worker(engine)
+        export = one._build().resolve("run")
+        one._queue.add(Invocation(export, ["result = 3"], '["result = 3"]', "waits"))
+
+        assert one.cancel("waits")
+        assert not one.cancel("waits")
+        assert not one.cancel("k")
+        assert [] == engine.store.read("SELECT 1 FROM queue")
+        assert process.poll() is None
+
+
+def test_what_the_holder_has_begun_is_not_taken_back(tmp_path):
+    """Its first entry is not on disk, and its place in the queue is: only the holder knows."""
+    with opened(tmp_path, clock=SystemClock()) as engine, opened(tmp_path, clock=SystemClock()) as other:
+        one = worker(engine)
+        first = one.start("run", "time.sleep(0.2)")
+        second = one.start("run", f"result = sum(range({3 * 10**7}))", idempotency_key="second")
+        first.wait(10)
+        while one.oplog()[-1].kind == "exported-function-completed":
+            time.sleep(0.001)
+        assert [("second",)] == engine.store.read("SELECT key FROM queue")
+        assert not worker(other).cancel("second")
+        assert str(sum(range(3 * 10**7))) == second.wait(60)
+
+
+def test_a_holder_that_tells_the_caller(tmp_path):
+    """Whoever waits over there for an invocation that is taken back here is told."""
+    with opened(tmp_path, clock=SystemClock()) as engine, opened(tmp_path, clock=SystemClock()) as other:
+        one = worker(engine)
+        first = one.start("run", "time.sleep(1); result = 1")
+        second = one.start("run", "result = 2", idempotency_key="second")
+        assert worker(other).cancel("second")
+        with pytest.raises(InvocationError, match="taken back before it began"):
+            second.wait(10)
+        assert "1" == first.wait(10)
+
+
 def test_a_signal_that_comes_too_late_ends_nothing(tmp_path):
     """The invocation was done when it came; the next one is another."""
     with opened(tmp_path) as engine:

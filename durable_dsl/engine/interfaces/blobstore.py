@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine.durability import READ_REMOTE, WRITE_REMOTE
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.stored_values import IncomingValue, OutgoingValue, ValueReader, ValueWriter
+from durable_dsl.engine.oplog import tables
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,7 +23,6 @@ INTERFACES = (types, blobstore)
 
 Outcome = dict[str, Any]
 SECOND = 1_000_000_000
-_CREATED = "SELECT time FROM container WHERE name = ?"
 
 
 class Container:
@@ -86,36 +86,39 @@ def _opened(_host: Host, stored: Outcome, name: str) -> Outcome:
 )
 def create_container(host: Host, connection: sqlite3.Connection, name: str) -> Outcome:
     """One that is there already is opened as it is."""
-    connection.execute("INSERT OR IGNORE INTO container VALUES (?, ?)", (name, host.clock.now()))
-    return {"ok": connection.execute(_CREATED, (name,)).fetchone()[0] // SECOND}
+    known = tables.at(connection, "container", name)
+    if known is None:
+        known = {"name": name, "time": host.clock.now()}
+        tables.insert(connection, "container", **known)
+    return {"ok": known["time"] // SECOND}
 
 
 @blobstore.durable("get-container", READ_REMOTE, "golem blobstore::blobstore::get_container", finish=_opened)
 def get_container(host: Host, name: str) -> Outcome:
-    row = host.log.store.read_one(_CREATED, (name,))
-    return missing(name) if row is None else {"ok": row[0] // SECOND}
+    row = host.log.store.at("container", name)
+    return missing(name) if row is None else {"ok": row["time"] // SECOND}
 
 
 @blobstore.durable("delete-container", WRITE_REMOTE, "golem blobstore::blobstore::delete_container", transaction=True)
 def delete_container(_host: Host, connection: sqlite3.Connection, name: str) -> Outcome:
     connection.execute("DELETE FROM object WHERE container = ?", (name,))
-    found = connection.execute("DELETE FROM container WHERE name = ?", (name,)).rowcount
-    return {"ok": None} if found else missing(name)
+    return {"ok": None} if tables.remove(connection, "container", name) else missing(name)
 
 
 @blobstore.durable("container-exists", READ_REMOTE, "golem blobstore::blobstore::container_exists")
 def container_exists(host: Host, name: str) -> Outcome:
-    return {"ok": host.log.store.read_one(_CREATED, (name,)) is not None}
+    return {"ok": host.log.store.at("container", name) is not None}
 
 
 def _copy(host: Host, connection: sqlite3.Connection, source: Outcome, target: Outcome) -> Outcome:
-    if connection.execute(_CREATED, (target["container"],)).fetchone() is None:
+    if tables.at(connection, "container", target["container"]) is None:
         return missing(target["container"])
-    found = connection.execute(
-        "INSERT OR REPLACE INTO object SELECT ?, ?, ?, data FROM object WHERE container = ? AND name = ?",
-        (target["container"], target["object"], host.clock.now(), source["container"], source["object"]),
-    ).rowcount
-    return {"ok": None} if found else {"err": f"there is no object {source['object']!r} in {source['container']!r}"}
+    found = tables.at(connection, "object", source["container"], source["object"])
+    if found is None:
+        return {"err": f"there is no object {source['object']!r} in {source['container']!r}"}
+    copy = {"container": target["container"], "name": target["object"], "time": host.clock.now(), "data": found["data"]}
+    tables.insert(connection, "object", conflict="REPLACE", **copy)
+    return {"ok": None}
 
 
 @blobstore.durable("copy-object", WRITE_REMOTE, "golem blobstore::blobstore::copy_object", transaction=True)
@@ -127,7 +130,5 @@ def copy_object(host: Host, connection: sqlite3.Connection, source: Outcome, tar
 def move_object(host: Host, connection: sqlite3.Connection, source: Outcome, target: Outcome) -> Outcome:
     outcome = _copy(host, connection, source, target)
     if "ok" in outcome and source != target:
-        connection.execute(
-            "DELETE FROM object WHERE container = ? AND name = ?", (source["container"], source["object"])
-        )
+        tables.remove(connection, "object", source["container"], source["object"])
     return outcome

@@ -8,6 +8,7 @@ from durable_dsl.engine.durability import READ_REMOTE, WRITE_REMOTE
 from durable_dsl.engine.interfaces.blobstore import SECOND, Container, Outcome, missing
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.stored_values import IncomingValue, OutgoingValue
+from durable_dsl.engine.oplog import tables
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 container = Interface("wasi:blobstore/container")
 INTERFACES = (container,)
-
-_DELETE = "DELETE FROM object WHERE container = ? AND name = ?"
 
 
 class ObjectNames:
@@ -37,7 +36,7 @@ class ObjectNames:
 
 
 def _there(host: Host, one: Container) -> bool:
-    return host.log.store.read_one("SELECT 1 FROM container WHERE name = ?", (one.name,)) is not None
+    return host.log.store.at("container", one.name) is not None
 
 
 def _no_object(one: Container, name: str) -> Outcome:
@@ -78,12 +77,8 @@ def _value(_host: Host, stored: Outcome, *_: object) -> Outcome:
 )
 def get_data(host: Host, one: Container, name: str, start: int, end: int) -> Outcome:
     """Both ends are included; what is beyond the object's end is not there."""
-    limit = (1 << 31) - 2  # no object is larger, and SQLite takes no larger number here
-    row = host.log.store.read_one(
-        "SELECT substr(data, ?, ?) FROM object WHERE container = ? AND name = ?",
-        (min(start, limit) + 1, min(max(end - start + 1, 0), limit), one.name, name),
-    )
-    return _no_object(one, name) if row is None else {"ok": row[0]}
+    row = host.log.store.at("object", one.name, name)
+    return _no_object(one, name) if row is None else {"ok": row["data"][start : end + 1]}
 
 
 @container.durable(
@@ -96,25 +91,23 @@ def get_data(host: Host, one: Container, name: str, start: int, end: int) -> Out
 def list_objects(host: Host, one: Container) -> Outcome:
     if not _there(host, one):
         return missing(one.name)
-    rows = host.log.store.read("SELECT name FROM object WHERE container = ? ORDER BY name", (one.name,))
-    return {"ok": [row[0] for row in rows]}
+    return {"ok": host.log.store.names("object", "name", "WHERE container = ?", (one.name,))}
 
 
 @container.durable("[method]container.has-object", READ_REMOTE, "golem blobstore::container::has_object", request=_name)
 def has_object(host: Host, one: Container, name: str) -> Outcome:
-    query = "SELECT 1 FROM object WHERE container = ? AND name = ?"
-    return {"ok": host.log.store.read_one(query, (one.name, name)) is not None}
+    return {"ok": host.log.store.at("object", one.name, name) is not None}
 
 
 @container.durable(
     "[method]container.object-info", READ_REMOTE, "golem blobstore::container::object_info", request=_name
 )
 def object_info(host: Host, one: Container, name: str) -> Outcome:
-    query = "SELECT time, length(data) FROM object WHERE container = ? AND name = ?"
-    row = host.log.store.read_one(query, (one.name, name))
+    row = host.log.store.at("object", one.name, name)
     if row is None:
         return _no_object(one, name)
-    return {"ok": {"name": name, "container": one.name, "created-at": row[0] // SECOND, "size": row[1]}}
+    created = row["time"] // SECOND
+    return {"ok": {"name": name, "container": one.name, "created-at": created, "size": len(row["data"])}}
 
 
 # Writing
@@ -129,11 +122,10 @@ def object_info(host: Host, one: Container, name: str) -> Outcome:
     transaction=True,
 )
 def write_data(host: Host, connection: sqlite3.Connection, one: Container, name: str, value: OutgoingValue) -> Outcome:
-    if connection.execute("SELECT 1 FROM container WHERE name = ?", (one.name,)).fetchone() is None:
+    if tables.at(connection, "container", one.name) is None:
         return missing(one.name)
-    connection.execute(
-        "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", (one.name, name, host.clock.now(), bytes(value.content))
-    )
+    row = {"container": one.name, "name": name, "time": host.clock.now(), "data": bytes(value.content)}
+    tables.insert(connection, "object", conflict="REPLACE", **row)
     return {"ok": None}
 
 
@@ -145,7 +137,7 @@ def write_data(host: Host, connection: sqlite3.Connection, one: Container, name:
     transaction=True,
 )
 def delete_object(_host: Host, connection: sqlite3.Connection, one: Container, name: str) -> Outcome:
-    connection.execute(_DELETE, (one.name, name))
+    tables.remove(connection, "object", one.name, name)
     return {"ok": None}
 
 
@@ -157,7 +149,8 @@ def delete_object(_host: Host, connection: sqlite3.Connection, one: Container, n
     transaction=True,
 )
 def delete_objects(_host: Host, connection: sqlite3.Connection, one: Container, names: list[str]) -> Outcome:
-    connection.executemany(_DELETE, [(one.name, name) for name in names])
+    for name in names:
+        tables.remove(connection, "object", one.name, name)
     return {"ok": None}
 
 

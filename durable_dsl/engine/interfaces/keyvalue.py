@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine.durability import READ_REMOTE, WRITE_REMOTE
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.stored_values import IncomingValue, OutgoingValue, ValueReader, ValueWriter
+from durable_dsl.engine.oplog import tables
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,9 +26,6 @@ INTERFACES = (errors, types, eventual, eventual_batch)
 
 Outcome = dict[str, Any]
 _DONE: Outcome = {"ok": None}
-_GET = "SELECT value FROM bucket WHERE bucket = ? AND key = ?"
-_SET = "INSERT OR REPLACE INTO bucket VALUES (?, ?, ?)"
-_DELETE = "DELETE FROM bucket WHERE bucket = ? AND key = ?"
 
 
 class Error:
@@ -115,8 +113,13 @@ def _done(_host: Host, _stored: None, *_: object) -> Outcome:
 
 
 def _read(host: Host, bucket: Bucket, key: str) -> bytes | None:
-    row = host.log.store.read_one(_GET, (bucket.name, key))
-    return None if row is None else row[0]
+    row = host.log.store.at("bucket", bucket.name, key)
+    return None if row is None else row["value"]
+
+
+def _set(connection: sqlite3.Connection, bucket: Bucket, key: str, value: OutgoingValue) -> None:
+    row = {"bucket": bucket.name, "key": key, "value": bytes(value.content)}
+    tables.insert(connection, "bucket", conflict="REPLACE", **row)
 
 
 @eventual.durable("get", READ_REMOTE, "golem keyvalue::eventual::get", request=_key, finish=_value)
@@ -145,14 +148,14 @@ def exists(host: Host, bucket: Bucket, key: str) -> bool:
     transaction=True,
 )
 def set_value(_host: Host, connection: sqlite3.Connection, bucket: Bucket, key: str, value: OutgoingValue) -> None:
-    connection.execute(_SET, (bucket.name, key, bytes(value.content)))
+    _set(connection, bucket, key, value)
 
 
 @eventual.durable(
     "delete", WRITE_REMOTE, "golem keyvalue::eventual::delete", request=_key, finish=_done, transaction=True
 )
 def delete(_host: Host, connection: sqlite3.Connection, bucket: Bucket, key: str) -> None:
-    connection.execute(_DELETE, (bucket.name, key))
+    tables.remove(connection, "bucket", bucket.name, key)
 
 
 # Several keys
@@ -181,8 +184,7 @@ def get_many(host: Host, bucket: Bucket, keys: list[str]) -> list[bytes | None]:
     finish=lambda _host, stored, *_: {"ok": stored},
 )
 def get_keys(host: Host, bucket: Bucket) -> list[str]:
-    rows = host.log.store.read("SELECT key FROM bucket WHERE bucket = ? ORDER BY key", (bucket.name,))
-    return [row[0] for row in rows]
+    return host.log.store.names("bucket", "key", "WHERE bucket = ?", (bucket.name,))
 
 
 @eventual_batch.durable(
@@ -197,7 +199,8 @@ def get_keys(host: Host, bucket: Bucket) -> list[str]:
 def set_many(
     _host: Host, connection: sqlite3.Connection, bucket: Bucket, pairs: list[tuple[str, OutgoingValue]]
 ) -> None:
-    connection.executemany(_SET, [(bucket.name, key, bytes(value.content)) for key, value in pairs])
+    for key, value in pairs:
+        _set(connection, bucket, key, value)
 
 
 @eventual_batch.durable(
@@ -209,4 +212,5 @@ def set_many(
     transaction=True,
 )
 def delete_many(_host: Host, connection: sqlite3.Connection, bucket: Bucket, keys: list[str]) -> None:
-    connection.executemany(_DELETE, [(bucket.name, key) for key in keys])
+    for key in keys:
+        tables.remove(connection, "bucket", bucket.name, key)

@@ -50,8 +50,14 @@ def copied(crc: Any, worker: int, target: int, columns: tuple[Any, ...]) -> int:
 
 def of_row(table: str, values: Iterable[Any]) -> int:
     """Of a row of another table."""
-    said = "\0".join((table, *(_NULL if value is None else str(value) for value in values)))
+    said = "\0".join((table, *map(_said, values)))
     return crc32(said.encode("utf-8", "surrogatepass"))
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes {crc32(value)}"
+    return _NULL if value is None else str(value)
 
 
 def _of_texts(columns: tuple[Any, ...]) -> int:

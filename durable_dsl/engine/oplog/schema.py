@@ -15,14 +15,15 @@
     retired     names of deleted workers, and how many indices were used under them: ids are never used again
     grants      what a worker ("worker ID") and all workers of a component ("component NAME") may do, as JSON; `wants`
                 is what the worker has stopped for the want of
-    control     what another process asks of the one that runs a worker
+    control     what other processes ask of the one that runs a worker, in order of `id`
     waits       which worker waits for which that another process holds; what is older than some seconds means nothing
     bucket      key-value stores: one row per key, shared by all workers of the directory
     container, object    blob stores
 
 Long texts stand in `payload` also for `request` of `queue` and `schedule`, and for `data` of `promise`. `crc` is a
 checksum of a row (`checksums.py`), with all its columns and its place in them; that of an entry made by schema 1 or 2
-covers its texts alone.
+covers its texts alone. `place` is a checksum of that by which a row is looked for, so that one whose name or number was
+altered is found to be damaged, and not taken for one that is not there.
 
 Read it with the sqlite3 command, for example:
 
@@ -103,6 +104,27 @@ _MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX promise_id ON promise (maker, number);
     CREATE TABLE waits (caller INTEGER PRIMARY KEY, callee INTEGER NOT NULL, process TEXT NOT NULL, time REAL NOT NULL);
     CREATE TABLE retired (name TEXT PRIMARY KEY, indices INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+    ALTER TABLE control RENAME TO control_2;
+    CREATE TABLE control (id INTEGER PRIMARY KEY AUTOINCREMENT, worker INTEGER NOT NULL, action TEXT NOT NULL);
+    INSERT INTO control (worker, action) SELECT worker, action FROM control_2;
+    DROP TABLE control_2;
+    ALTER TABLE bucket ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE container ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE object ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE worker ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE promise ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE grants ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE retired ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE bucket ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE container ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE object ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX worker_place ON worker (place);
+    CREATE INDEX promise_place ON promise (place);
+    CREATE INDEX grants_place ON grants (place);
+    CREATE INDEX retired_place ON retired (place);
+    CREATE INDEX bucket_place ON bucket (place);
+    CREATE INDEX container_place ON container (place);
+    CREATE INDEX object_place ON object (place);
     """,
 )
 

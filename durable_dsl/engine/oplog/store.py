@@ -106,6 +106,14 @@ class Store:
         """The first such row, or None."""
         return next(iter(self.select(table, f"{condition} LIMIT 1", parameters)), None)
 
+    def at(self, table: str, *place: Any) -> tables.Row | None:
+        """The row of a small table that is looked for by that, or None; one that was altered raises DamagedError."""
+        return self.reading(at_one_instant(lambda connection: tables.at(connection, table, *place)))
+
+    def names(self, table: str, column: str, condition: str, parameters: Sequence[Any]) -> list[str]:
+        """What rows go by (`tables.names`)."""
+        return self.reading(lambda connection: tables.names(connection, table, column, condition, parameters))
+
     def over(
         self,
         worker: int,
@@ -274,6 +282,9 @@ class Store:
             kind, _, number = str(row["owner"]).partition(" ")
             named = self.name_of(int(number)) if number.isdigit() else number
             return DamagedError(str(self.path), f"{kind} {named!r}", 0, found.table)
+        if found.table in {"bucket", "object", "container"}:
+            named = " of ".join(repr(row[column]) for column in reversed(tables.PLACES[found.table]))
+            return DamagedError(str(self.path), named, 0, found.table)
         if found.table == "build":
             named = self.read_one("SELECT name FROM component WHERE id = ?", (row["component"],))
             return DamagedError(str(self.path), str(named[0] if named else row["component"]), 0, found.table)

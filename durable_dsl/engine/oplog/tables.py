@@ -1,8 +1,10 @@
-"""The small tables: workers, components, what is queued and scheduled, promises. Every row has a checksum.
+"""The small tables: workers, components, what is queued and scheduled, promises, stores. Every row has a checksum.
 
 A row is written by `insert` and `update` and read by `select` and `one`, as a dict of its columns; so a new column is
 named in `COLUMNS`, and is covered from then on. Reading a row that does not match its checksum raises `DamagedRow`.
 Long texts stand apart, in `payload`, as those of entries do.
+
+Who finds no row asks `missing` whether one stood there: its `place`, the checksum of what it is looked for by, tells.
 """
 
 from __future__ import annotations
@@ -30,6 +32,19 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "promise": ("worker", "idx", "state", "data", "maker", "number", "type", "done", "gone"),
     "retired": ("name", "indices"),
     "grants": ("owner", "grants", "wants"),
+    "bucket": ("bucket", "key", "value"),
+    "container": ("name", "time"),
+    "object": ("container", "name", "time", "data"),
+}
+#: What a row is looked for by, where it may not be there.
+PLACES: dict[str, tuple[str, ...]] = {
+    "worker": ("name",),
+    "promise": ("maker", "number"),
+    "retired": ("name",),
+    "grants": ("owner",),
+    "bucket": ("bucket", "key"),
+    "container": ("name",),
+    "object": ("container", "name"),
 }
 _KEYS = {"build": 2, "promise": 2}  # how many columns make the key, where not one
 _NUMBERED = frozenset({"worker", "queue", "schedule"})  # whose `id` SQLite gives
@@ -57,6 +72,8 @@ def insert(connection: sqlite3.Connection, table: str, /, *, conflict: str = "AB
         row[_LONG[table]] = payloads.put(connection, row["worker"], row[_LONG[table]])
     numbered = table in _NUMBERED
     given = [(column, value) for column, value in row.items() if not (numbered and column == "id")]
+    if table in PLACES:
+        given.append(("place", _place(table, [row[column] for column in PLACES[table]])))
     crc = 0 if numbered else checksums.of_row(table, row.values())
     names, marks = ", ".join(f'"{column}"' for column, _ in given), ", ".join("?" for _ in given)
     cursor = connection.execute(
@@ -153,6 +170,62 @@ def one(connection: sqlite3.Connection, table: str, condition: str, parameters: 
     return next(select(connection, table, condition, parameters), None)
 
 
+def at(connection: sqlite3.Connection, table: str, *place: Any) -> Row | None:
+    """The row that is looked for by this, or None; raises DamagedRow where one stood there that was altered."""
+    found = one(connection, table, _where(table), place)
+    if found is None:
+        missing(connection, table, *place)
+    return found
+
+
+def missing(connection: sqlite3.Connection, table: str, *place: Any) -> None:
+    """Raise DamagedRow if a row that is looked for by this, and was not found, was altered in it."""
+    for row in altered(connection, table, place):
+        raise DamagedRow(table, {**row, **dict(zip(PLACES[table], place, strict=True))})
+
+
+def remove(connection: sqlite3.Connection, table: str, *place: Any) -> bool:
+    """Delete the row that is looked for by this, be it altered; False if there is none. In a transaction."""
+    removed = connection.execute(f'DELETE FROM "{table}" {_where(table)}', place).rowcount  # noqa: S608 - fixed names
+    for row in altered(connection, table, place):
+        removed += connection.execute(
+            f'DELETE FROM "{table}" {_where(table)}',  # noqa: S608 - fixed names
+            [row[column] for column in PLACES[table]],
+        ).rowcount
+    return removed > 0
+
+
+def altered(connection: sqlite3.Connection, table: str, place: Sequence[Any]) -> list[Row]:
+    """Damaged rows that stood in this place."""
+    found: list[Row] = []
+    for _ in select(connection, table, "WHERE place = ?", (_place(table, place),), damaged=found):
+        continue  # of another name with the same checksum
+    return found
+
+
+def _where(table: str) -> str:
+    return "WHERE " + " AND ".join(f'"{column}" = ?' for column in PLACES[table])
+
+
+def names(
+    connection: sqlite3.Connection, table: str, column: str, condition: str, parameters: Sequence[Any]
+) -> list[str]:
+    """What rows go by in that column, in order; what they hold may be large, and is neither read nor checked."""
+    columns = ", ".join(f'"{name}"' for name in PLACES[table])
+    query = f'SELECT {columns}, place FROM "{table}" {condition} ORDER BY "{column}"'  # noqa: S608 - fixed names
+    position = PLACES[table].index(column)
+    found = []
+    for row in leniently(connection, lambda reading: reading.execute(query, parameters).fetchall()):
+        if row[-1] != _place(table, row[:-1]):
+            raise DamagedRow(table, dict(zip(PLACES[table], row, strict=False)))
+        found.append(row[position])
+    return found
+
+
+def _place(table: str, values: Sequence[Any]) -> int:
+    return checksums.of_row(f"{table} place", values)
+
+
 def shown_name(row: Row) -> str:
     """The name of the worker in a damaged row; #NUMBER where it is no text any more."""
     name = row.get("name")
@@ -168,3 +241,7 @@ def seal_all(connection: sqlite3.Connection) -> None:
     for table, columns in COLUMNS.items():
         names = ", ".join(f'"{column}"' for column in columns)
         connection.execute(f"UPDATE \"{table}\" SET crc = row_checksum('{table}', {names})")  # noqa: S608 - fixed names
+    for table, columns in PLACES.items():
+        names = ", ".join(f'"{column}"' for column in columns)
+        sealed = f"row_checksum('{table} place', {names})"
+        connection.execute(f'UPDATE "{table}" SET place = {sealed}')  # noqa: S608 - fixed names
