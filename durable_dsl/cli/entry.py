@@ -10,6 +10,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 def main() -> int:
@@ -24,7 +28,7 @@ def main() -> int:
         )
         return console.FAULT
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
         return main.main()
     except KeyboardInterrupt:  # before the frame of the command line was entered, or after it was left
         return console.INTERRUPTED
@@ -33,6 +37,13 @@ def main() -> int:
 def _leave(_number: int, _frame: object) -> None:
     os.write(2, b"interrupted\n")
     os._exit(130)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """As Python does, but in the import system, whose destructors would lose it: the process ends there at once."""
+    if frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        _leave(number, frame)
+    raise KeyboardInterrupt
 
 
 def _occupy_standard_streams() -> set[int]:

@@ -166,7 +166,7 @@ class Instance:
         try:
             if self.reason is not None:
                 raise self.reason
-            error = enter(guest, *arguments)
+            error = enter(self, guest, *arguments)
             if error:
                 raise self._ended(error)
             if self.reason is not None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import resource
 from ctypes import CFUNCTYPE, PYFUNCTYPE, c_bool, c_char_p, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +50,8 @@ _check_version()
 
 from wasmtime import Config, Engine, WasmtimeError, _ffi  # noqa: E402  (only after the version is known)
 from wasmtime import component as _wc  # noqa: E402
+
+from durable_dsl.engine import guest_threads  # noqa: E402
 
 Refusal = WasmtimeError
 """What compiling and deserializing raise."""
@@ -168,6 +169,9 @@ set_epoch_deadline = _quick("wasmtime_context_set_epoch_deadline", None, c_void_
 increment_epoch = _quick("wasmtime_engine_increment_epoch", None, c_void_p)
 
 
+_set_fiber_stack = _quick("wasmtime_config_async_stack_size_set", None, c_void_p, c_uint64)
+
+
 def address_of(pointer: Any) -> int:
     """The address in a ctypes pointer, callback or array."""
     return ctypes.cast(pointer, c_void_p).value or 0
@@ -190,15 +194,20 @@ def take_message(error: int) -> str:
     return message
 
 
-_STACK_WITHOUT_LIMIT = 2 << 20
-_LEAST_ROOM, _MOST_ROOM, _ROOM_FOR_HOST = 512 << 10, 6 << 20, 2 << 20
+_GUEST_STACK = 32 << 20
+"""Bytes of stack: so many are full only after CPython's own stack in the guest, wherever that grows too."""
+_QUICK_GUEST_STACK = 384 << 20
+"""The same for code that was compiled quickly, whose frames are ten times as big."""
 
 
 def new_engine(*, epoch_interruption: bool, quick: bool = False) -> wasmtime.Engine:
     """An engine; a `quick` one compiles in less than half of the time, to code of half the speed."""
     config = Config()
     config.epoch_interruption = epoch_interruption
-    config.max_wasm_stack = _room_for_guests(config)
+    stack = _QUICK_GUEST_STACK if quick else _GUEST_STACK
+    guest_threads.provide(stack)
+    _set_fiber_stack(address_of(config.ptr()), stack)  # none is made, but the other must not be more
+    config.max_wasm_stack = stack
     if quick:
         config.cranelift_opt_level = "none"
         _ffi.wasmtime_config_cranelift_flag_set(config.ptr(), b"regalloc_algorithm", b"single_pass")
@@ -207,25 +216,6 @@ def new_engine(*, epoch_interruption: bool, quick: bool = False) -> wasmtime.Eng
     _ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
     _ffi.wasmtime_config_wasm_component_model_async_set(config.ptr(), False)
     return Engine(config)
-
-
-def _room_for_guests(config: Config) -> int:
-    """How much of a thread's stack guests may use, in bytes.
-
-    CPython in a guest guards a stack of its own, of 1 MiB, and raises RecursionError before that is full. The native
-    frames of compiled code take several times as much, and wasmtime's limit of 512 KiB was full first. A thread has as
-    much as RLIMIT_STACK says, or 2 MiB where that says nothing; the host's own calls need some of it.
-    """
-    soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
-    of_thread = _STACK_WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else soft
-    wanted = max(_LEAST_ROOM, min(_MOST_ROOM, of_thread - _ROOM_FOR_HOST))
-    allowed = _STACK_WITHOUT_LIMIT - (1 << 16)  # wasmtime compares it with the size of fibers, which are not used here
-    raise_size = getattr(_ffi.dll, "wasmtime_config_async_stack_size_set", None)
-    if raise_size is None:
-        return min(wanted, allowed)
-    raise_size.argtypes, raise_size.restype = [c_void_p, c_uint64], None
-    raise_size(ctypes.cast(config.ptr(), c_void_p), max(_STACK_WITHOUT_LIMIT, wanted))
-    return wanted
 
 
 def compile_component(engine: wasmtime.Engine, content: bytes) -> wc.Component:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import diagnosis, results, snapshots, unfinished, updating
+from durable_dsl.engine import diagnosis, guest_threads, results, snapshots, unfinished, updating
 from durable_dsl.engine.bridge import GuestTrap
 from durable_dsl.engine.clock import LAST
 from durable_dsl.engine.errors import InvocationError, UsageError
@@ -22,6 +22,7 @@ from durable_dsl.engine.oplog.log import Oplog
 from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
 from durable_dsl.engine.session import Session
 from durable_dsl.engine.signals import (
+    Broken,
     Closing,
     Divergence,
     Exit,
@@ -131,9 +132,7 @@ class Driver:
         if self._limit is not None:
             self._limit.lasting = True
         try:
-            self._step(job)
-            while not self._left(job):
-                self._step(job)
+            guest_threads.call(lambda error: self.signal(Broken(error)), self._steps, job)
         except (InvocationError, UsageError):
             raise
         except BaseException:  # a fault of the host, or Ctrl-C: the instance stands somewhere in the middle
@@ -144,6 +143,11 @@ class Driver:
                 self._limit.lasting = False
                 self._limit.close()
             self._leave()
+
+    def _steps(self, job: Invocation | None) -> None:
+        self._step(job)
+        while not self._left(job):
+            self._step(job)
 
     def _left(self, job: Invocation | None) -> bool:
         """Whether `run` is over. A restart that came when the invocation was done is carried out before."""
@@ -274,6 +278,8 @@ class Driver:
                 self._interrupted(end)
             case Closing(deleted=deleted):
                 raise closed(deleted=deleted)
+            case Broken(error=error):
+                raise error
             case NotGranted():
                 self.reload()
                 self.worker.permissions.stopped(str(end))
@@ -350,6 +356,8 @@ class Driver:
             self._interrupted(signal)
         if isinstance(signal, Closing):
             raise closed(deleted=signal.deleted)
+        if isinstance(signal, Broken):
+            raise signal.error
 
     def _interrupted(self, by: Interrupt) -> None:
         self._signal = None

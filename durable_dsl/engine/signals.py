@@ -102,6 +102,14 @@ class Closing(Signal):
         self.deleted = deleted
 
 
+class Broken(Signal):
+    """What a signal's handler has raised in the thread that waits for the guest; raised there, nothing is recorded."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 class Failure(Signal):
     """The host cannot or may not do what the guest asked; ends the attempt like a trap, with this message."""
 

@@ -20,7 +20,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import results, watcher
+from durable_dsl.engine import guest_threads, results, watcher
 from durable_dsl.engine.backlog import Backlog
 from durable_dsl.engine.driver import Driver, closed
 from durable_dsl.engine.errors import InvocationError, StoreError, UsageError
@@ -170,10 +170,9 @@ class Turns:
         with self._condition:
             assert self._turn is turn
             self._turn = handed
-        name = f"durable-dsl worker {self.name}"
         try:
-            threading.Thread(target=self._serve, args=(handed, job), name=name, daemon=True).start()
-        except RuntimeError:  # the system gives no more threads
+            guest_threads.start(self._serve, handed, job)
+        except UsageError:  # the system gives no more threads
             self._serve(handed, job)
         except BaseException as error:
             if self._turn is handed:  # the thread has not begun

@@ -87,6 +87,22 @@ def test_ctrl_c_at_the_start(milliseconds, tmp_path):
         assert b"interrupted\n" == told
 
 
+def test_ctrl_c_in_the_import_system():
+    """Python drops what is raised in the destructors of its import locks; the interrupt is carried out all the same."""
+    released = "def released(lock): os.kill(os.getpid(), signal.SIGINT)"
+    entry = (
+        "import os, signal\n"
+        "from durable_dsl.cli import console, entry, main\n"
+        f"exec(compile({released!r}, '<frozen importlib._bootstrap>', 'exec'))\n"
+        "Lock = type('Lock', (), {'__del__': released})\n"
+        "main._run = lambda words: print(Lock() and 'went on')\n"
+        "raise SystemExit(entry.main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", entry], capture_output=True, text=True, check=False, timeout=600)
+
+    assert (130, "interrupted\n") == (done.returncode, done.stderr)
+
+
 def test_bytes_that_are_no_text(tmp_path):
     """Worker names, environment and arguments are UTF-8."""
     for words in (

@@ -15,6 +15,14 @@ class Interrupted:
         os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.fixture(autouse=True)
+def _interrupts():
+    """A shell's background job, and what it starts, ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_an_interrupt_in_a_destructor_is_raised_afterwards():
     """Python itself would print that it ignores it, and go on."""
     handler, steps = signal.getsignal(signal.SIGINT), []
