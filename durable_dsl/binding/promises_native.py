@@ -82,6 +82,10 @@ async def wait_async(promise: PromiseId, limit_ns: int | None) -> bytes | None:
     return _look(promise)
 
 
+#: How the names of threads begin that belong to the engine, to pytest's plugin for time-outs, and to debuggers.
+_KNOW_NOTHING = ("durable-dsl ", "pytest_timeout ", "pydevd.")
+
+
 async def _pause(promise: PromiseId, seconds: float) -> None:
     """Let other tasks run; a value that they give is seen at once."""
     await asyncio.sleep(0)
@@ -103,9 +107,9 @@ def _completed(promise: PromiseId, deadline: float | None, somebody: Callable[[]
 
 
 def _others_run() -> bool:
-    """Whether there are other threads; those that threading did not start belong to what runs the tests."""
+    """Whether there are other threads; some are of those who run the program, and know of no promise."""
     others = [each for each in threading.enumerate() if each is not threading.current_thread()]
-    return any(type(each).__name__ != "_DummyThread" for each in others)
+    return any(type(each).__name__ != "_DummyThread" and not each.name.startswith(_KNOW_NOTHING) for each in others)
 
 
 def _look(promise: PromiseId) -> bytes | None:

@@ -194,6 +194,7 @@ class Instance:
             return count
         if guarded:
             begin = model.append(Entry("begin-remote-write"))
+        if kind == "write":  # it leaves the worker: what it was made of is on disk before
             model.commit()
         model.step()
         count = model.effect(label)

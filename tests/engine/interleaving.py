@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import background, calls, driver, elsewhere, idle, invocation, turns
+from durable_dsl.engine import background, calls, driver, elsewhere, guest_threads, idle, invocation, turns
 from durable_dsl.engine.oplog.log import Oplog
 from durable_dsl.engine.oplog.store import Store
 
@@ -113,6 +113,8 @@ class Run:
         if actor is None or actor not in self.actors:
             assert can is None or can(), f"nobody is there who could bring about {at}"
             return
+        if self.over:  # on its way out
+            raise _GivenUp
         actor.at, actor.can, actor.wakes_at = at, can, wakes_at
         self.handed_over.release()
         actor.go.acquire()
@@ -163,6 +165,7 @@ class Run:
                 actor.go.release()
         for actor in self.actors:
             actor.thread.join(_REAL_SECONDS)
+            assert not actor.thread.is_alive(), f"{actor.name} has no end at {actor.at}"
 
 
 class Clock:
@@ -334,6 +337,10 @@ def interleaved(monkeypatch: Any) -> Any:
             patch.setattr(module, "threading", fake)
         for module in (elsewhere, idle, calls):
             patch.setattr(module, "time", clock)
+        # An actor runs guests itself: its caller only waits for it.
+        patch.setattr(guest_threads, "call", lambda _broken, task, *arguments: task(*arguments))
+        patch.setattr(guest_threads, "enter", lambda _broken, guest, *arguments: guest(*arguments))
+        patch.setattr(guest_threads, "start", lambda task, *arguments: Thread(task, arguments).start())
         patch.setattr(driver, "Lease", takes_lease)
         patch.setattr(Store, "transaction", writes)
         patch.setattr(Oplog, "commit", commits)

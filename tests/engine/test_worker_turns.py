@@ -11,7 +11,7 @@ from itertools import combinations_with_replacement, count
 
 import pytest
 
-from durable_dsl.engine import queue, watcher
+from durable_dsl.engine import guest_threads, queue, watcher
 from durable_dsl.engine.driver import Driver
 from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
 from durable_dsl.engine.invocation import Invocation
@@ -224,8 +224,8 @@ def test_a_caller_and_an_end(monkeypatch, world, ends, action):
     assert explore(monkeypatch, scenario, most=12) > 1
 
 
-def test_an_invocation_runs_where_no_thread_can_be_started(world, monkeypatch, tmp_path):
-    """In the thread that there is; the turn is not lost with it."""
+def test_an_invocation_is_refused_where_no_thread_can_be_started(monkeypatch, tmp_path):
+    """The turn is not lost with it: as soon as there are threads again, the next one runs."""
 
     def no_thread(_thread):
         raise RuntimeError("can't start new thread")
@@ -233,9 +233,14 @@ def test_an_invocation_runs_where_no_thread_can_be_started(world, monkeypatch, t
     with opened(tmp_path / "other") as engine:
         one = engine.worker("w", engine.load(tiny(tmp_path)))
         one.invoke("add", 1)
-        monkeypatch.setattr(threading.Thread, "start", no_thread)
-        assert 3 == one.start("add", 2).wait(0)
-        assert not one.running
+        with monkeypatch.context() as patch:
+            patch.setattr(guest_threads, "_idle", [])
+            patch.setattr(threading.Thread, "start", no_thread)
+            for call in (lambda: one.start("add", 2).wait(0), lambda: one.invoke("add", 2)):
+                with pytest.raises(UsageError, match="the system gives no thread"):
+                    call()
+                assert not one.running
+        assert 3 == one.invoke("add", 2)
 
 
 def test_a_fault_of_the_host_leaves_the_turn_free(tmp_path, monkeypatch):
