@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from durable_dsl.engine import permissions, promises, watcher
+from durable_dsl.engine import permissions, promises
 from durable_dsl.engine.cache import user_cache
 from durable_dsl.engine.catalogue import Catalogue, WorkerRow
 from durable_dsl.engine.clock import Clock, SystemClock
@@ -369,10 +369,6 @@ class Engine:
             if len(active) == len(suspended):
                 return suspended
             time.sleep(0.01)
-
-    def ask(self, worker: int, action: str) -> None:
-        """Ask the process that runs `worker` for something."""
-        watcher.ask(self, worker, action)
 
     def notify(self, text: str) -> None:
         """Say what goes on, to whoever has asked to be told."""

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import queue, results
+from durable_dsl.engine.control import request_release
 from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.session import arguments_text, result_of
 from durable_dsl.engine.signals import Closing, NotGranted
-from durable_dsl.engine.watcher import request_release
 
 if TYPE_CHECKING:
     import sqlite3

@@ -11,9 +11,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+from durable_dsl.engine.control import ask, is_open, request_release, withdraw
 from durable_dsl.engine.errors import LeaseError
 from durable_dsl.engine.lease import Lease
-from durable_dsl.engine.watcher import ask, is_open, request_release, withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -114,13 +114,15 @@ class LeaseError(EngineError, RuntimeError):
 class UpdateRefused(UsageError):  # noqa: N818 - the update was, not the caller
     """The worker's history does not fit another build; the worker goes on with the build it has."""
 
-    def __init__(self, worker: str, version: int, reason: str) -> None:
+    def __init__(self, worker: str, version: int, reason: str, snapshot: bool = False) -> None:
+        how, first = "", "`durable-dsl worker update --snapshot`"
+        if snapshot:
+            how, first = "by a snapshot ", "a build with `save` and one with a `load` that takes what it gives"
         super().__init__(
-            f"worker {worker!r} cannot move to version {version} of its component: {reason}",
-            "ways on: `durable-dsl worker update --snapshot`, `durable-dsl worker revert`, `run --fresh`, "
-            "or another worker name",
+            f"worker {worker!r} cannot move {how}to version {version} of its component: {reason}",
+            f"ways on: {first}, `durable-dsl worker revert`, `run --fresh`, or another worker name",
         )
-        self.args = (worker, version, reason)
+        self.args = (worker, version, reason, snapshot)
 
 
 class InvocationError(EngineError, RuntimeError):

@@ -20,7 +20,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import guest_threads, results, watcher
+from durable_dsl.engine import control, guest_threads, results
 from durable_dsl.engine.backlog import Backlog
 from durable_dsl.engine.driver import Driver, closed
 from durable_dsl.engine.errors import InvocationError, StoreError, UsageError
@@ -118,7 +118,7 @@ class Turns:
             try:
                 if not driver.summary.last:
                     raise UsageError(f"worker {self.name!r} was deleted")
-                watcher.forget(self.engine, self.id)
+                control.forget(self.engine, self.id)
                 self._queue.tidy()
                 self._backlog.read(self._build_of(driver))
             except BaseException:

@@ -97,7 +97,7 @@ def _why(driver: Driver, end: BaseException, start: int | None = None) -> str:
     return str(end)
 
 
-def save_snapshot(driver: Driver, version: int) -> bool:
+def save_snapshot(driver: Driver, version: int, key: str | None = None) -> bool:
     """Have the worker's build save its state and ask for the update; False where that failed, which is on record."""
     try:
         saved = snapshots.save(driver.session())
@@ -111,17 +111,17 @@ def save_snapshot(driver: Driver, version: int) -> bool:
         driver.drop_session()
     else:
         snapshot = base64.b64encode(saved).decode()
-        driver.log.append(PendingUpdate(version, "snapshot-based", snapshot))
+        driver.log.append(PendingUpdate(version, "snapshot-based", snapshot, key))
         driver.log.commit()
         driver.drop_session()
         return True
-    refused(driver, version, reason)
+    refused(driver, version, reason, key)
     return False
 
 
-def refused(driver: Driver, version: int, reason: str) -> None:
+def refused(driver: Driver, version: int, reason: str, key: str | None = None) -> None:
     """Record that the update could not even be asked for."""
-    driver.log.append(FailedUpdate(version, reason))
+    driver.log.append(FailedUpdate(version, reason, key))
     driver.log.commit()
     driver.settled()
 

@@ -1,8 +1,7 @@
 """A thread that looks after the workers of this process; it starts with the first one that is run.
 
-It carries out what other processes ask of them (interrupt, simulated crash, update, cancel, release: a row in `control`
-each, in the order in which they were asked for), and lets go of instances that nobody has used for a while, so that an
-idle worker costs nothing. It has what is scheduled run, too.
+It carries out what other processes ask of them (`control.py`), and lets go of instances that nobody has used for a
+while, so that an idle worker costs nothing. It has what is scheduled run, too.
 """
 
 from __future__ import annotations
@@ -10,56 +9,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine import steering
+from durable_dsl.engine import control, update_request
 from durable_dsl.engine.errors import StoreError
 from durable_dsl.engine.signals import Interrupt, Restart
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.worker import Worker
 
 _SECONDS = 0.1
-_STALE = "FROM control WHERE worker = ? AND action NOT LIKE 'update %' AND action NOT LIKE 'cancel %'"
-_LAST = "SELECT id, action FROM control WHERE worker = ? ORDER BY id DESC LIMIT 1"
-
-
-def ask(engine: Engine, worker: int, action: str) -> int:
-    """Ask the process that runs `worker`, after what it was asked before; returns at once, with the request's number.
-
-    The same twice in a row is asked once.
-    """
-
-    def work(connection: sqlite3.Connection) -> int:
-        last = connection.execute(_LAST, (worker,)).fetchone()
-        if last is not None and last[1] == action:
-            return int(last[0])
-        asked = connection.execute("INSERT INTO control (worker, action) VALUES (?, ?)", (worker, action))
-        return asked.lastrowid or 0
-
-    return engine.store.transaction(work)
-
-
-def is_open(engine: Engine, asked: int) -> bool:
-    """Whether what was asked for has not been carried out."""
-    return engine.store.read_one("SELECT 1 FROM control WHERE id = ?", (asked,)) is not None
-
-
-def withdraw(engine: Engine, asked: int) -> None:
-    """It is done, or not wanted any more."""
-    engine.store.transaction(lambda connection: connection.execute("DELETE FROM control WHERE id = ?", (asked,)))
-
-
-def request_release(engine: Engine, worker: int) -> None:
-    """Ask the process that holds an idle worker to let it go; what else was asked of it comes first."""
-    ask(engine, worker, "release")
-
-
-def forget(engine: Engine, worker: int) -> None:
-    """What was asked of `worker` was asked of a process that is gone; updates and cancellations are still wanted."""
-    if engine.store.read_one(f"SELECT 1 {_STALE}", (worker,)) is not None:
-        engine.store.transaction(lambda connection: connection.execute(f"DELETE {_STALE}", (worker,)))
 
 
 class Watcher:
@@ -93,8 +51,10 @@ def look(engine: Engine) -> None:
         held = next((one for one in engine.opened_workers() if one.id == worker and one.held), None)
         if held is None or worker in waits:  # another process is asked; what comes first is not done yet
             continue
-        if _carried_out(held, action):
-            withdraw(engine, asked)
+        if action.startswith("update "):
+            update_request.carry_out(held, asked, action)
+        elif _carried_out(held, action):
+            control.withdraw(engine, asked)
         else:
             waits.add(worker)
     engine.schedule.look()
@@ -105,9 +65,7 @@ def _carried_out(worker: Worker, action: str) -> bool:
     if action == "release":
         worker.release_for_others()
         return worker.make_known()
-    if action.startswith("update "):
-        steering.carry_out_update(worker, action)
-    elif action.startswith("cancel "):
+    if action.startswith("cancel "):
         worker.cancel(action.partition(" ")[2])
     else:
         worker.signal(Interrupt() if action == "interrupt" else Restart())

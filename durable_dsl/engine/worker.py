@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.component_ids import component_id_of
-from durable_dsl.engine import steering, suspended, unfinished
+from durable_dsl.engine import steering, suspended, unfinished, update_request
 from durable_dsl.engine.accepting import Accepting, told
 from durable_dsl.engine.background import in_background
 from durable_dsl.engine.driver import Driver
@@ -40,6 +40,8 @@ class Worker(Accepting):
         self._created: Create | None = None
         #: What its user's engine was opened with, and it did not have yet.
         self.granted_anew = Grants()
+        #: Updates that other processes have asked for and this one sees to, by their numbers in `control`.
+        self.carried_out: set[int] = set()
 
     def __repr__(self) -> str:
         return f"<Worker {self.name} {self.status}>"
@@ -110,14 +112,19 @@ class Worker(Accepting):
         """`resume` in a thread; nothing happens where another process runs the worker."""
         in_background(self, self._resume)
 
-    def update(self, component: LoadedComponent, *, snapshot: bool = False) -> None:
+    def update(self, component: LoadedComponent, *, snapshot: bool = False, wait: bool = True) -> None:
         """Move to another build: by replaying the history on it, or by its snapshot functions.
 
-        Raises UpdateRefused where that fails; the worker goes on where it was.
+        Raises UpdateRefused where that fails; the worker goes on where it was. Without `wait` it returns when the
+        request is on disk: whoever runs the worker carries it out, or the next one that does.
         """
-        outcome = steering.update(self, component.version, "snapshot-based" if snapshot else "automatic")
+        mode = "snapshot-based" if snapshot else "automatic"
+        if not wait:
+            update_request.request(self, component.version, mode, runs=False)
+            return
+        outcome = update_request.update(self, component.version, mode)
         if outcome.status != "successful":
-            raise UpdateRefused(self.name, component.version, outcome.details)
+            raise UpdateRefused(self.name, component.version, outcome.details, snapshot=snapshot)
 
     def interrupt(self) -> bool:
         """Stop what runs, sleeps or waits for a retry; False if nothing does. `resume` continues it."""

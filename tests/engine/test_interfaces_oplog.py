@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.interfaces.golem_ids import uuid_record
 from durable_dsl.engine.interfaces.oplog_entries import EntryForm
 from durable_dsl.engine.interfaces.registry import lookup
+from durable_dsl.engine.oplog.store import FILE
+from durable_dsl.engine.oplog.text import encode
 from durable_dsl.engine.types import FunctionType, Primitive, Record
-from tests.engine.programs import opened, program, worker
+from tests.engine.programs import kind_of, opened, program, worker
+from tests.engine.tampering import change_entry
 from tests.guests import guest
 
 PRELUDE = """
@@ -148,6 +155,43 @@ def test_searching(engine):
     """
     index = next(record.index for record in one.oplog() if "Red" in getattr(record.entry, "message", ""))
     assert str([(index, "a Red boat")]) == read(engine, text)
+
+
+def test_searching_with_a_query(engine):
+    """What one word or another finds, but for a third; the same when it is replayed."""
+    one = worker(engine)
+    one.invoke("run", "print('a red house'); print('a green boat'); print('a blue boat')")
+    text = """
+        query = '(red OR boat) AND NOT "blue boat" level:stdout'
+        result = [entry.value.message for page in pages(oplog.SearchOplog(of("w"), query)) for index, entry in page]
+    """
+    assert "['a red house', 'a green boat']" == read(engine, text)
+    engine.reach("reader").simulate_crash()
+    assert "idle" == engine.reach("reader").status
+    assert "['a red house', 'a green boat']" == read(engine, text)
+
+
+def test_a_query_that_cannot_be_read(engine):
+    """The attempt fails, for good, and says what is wrong."""
+    worker(engine)
+    with pytest.raises(InvocationError, match="a parenthesis that is not closed at character 9") as raised:
+        read(engine, "oplog.SearchOplog(of('w'), 'boat OR (red')")
+    assert ("BadQuery", "failed") == (raised.value.type, raised.value.status)
+
+
+def test_what_was_searched_by_an_earlier_version(engine, tmp_path):
+    """Its words were recorded, each by itself; it is replayed as it was."""
+    worker(engine).invoke("run", "print('a red house')")
+    assert "1" == read(engine, "result = sum(len(page) for page in pages(oplog.SearchOplog(of('w'), 'stdout HOUSE')))")
+    asked = [record for record in engine.reach("reader").oplog() if "search-oplog" in kind_of(record)]
+    number = engine.reach("reader").id
+    engine.close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        for record in asked:
+            *of, _query = json.loads(record.entry.request)
+            change_entry(connection, number, record.index, request=encode([*of, "stdout", "house"]))
+    with opened(tmp_path, workers=["*"]) as again:
+        assert "1" == again.worker("reader").invoke("run", "result = 1")
 
 
 def test_a_worker_reads_its_own(engine, tmp_path):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from durable_dsl.engine import watcher
+from durable_dsl.engine import control, watcher
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, LeaseError
 from durable_dsl.engine.invocation import Invocation
@@ -113,9 +113,9 @@ def test_what_was_asked_of_a_process_that_is_gone_is_forgotten(tmp_path):
     """An interrupt that nobody carried out does not meet a later invocation."""
     with opened(tmp_path, clock=SystemClock()) as engine:
         one = worker(engine)
-        watcher.ask(engine, one.id, "interrupt")
+        control.ask(engine, one.id, "interrupt")
         assert "1" == one.invoke("run", "time.sleep(0.3); result = 1")
-        watcher.ask(engine, one.id, "interrupt")  # of one that is idle
+        control.ask(engine, one.id, "interrupt")  # of one that is idle
         while engine.store.read("SELECT 1 FROM control"):
             time.sleep(0.01)
         assert "2" == one.invoke("run", "time.sleep(0.3); result = 2")
@@ -127,10 +127,11 @@ def test_what_several_processes_ask_is_done_in_order(tmp_path, monkeypatch):
         one = worker(engine)
         done = []
         monkeypatch.setattr(watcher, "_carried_out", lambda _worker, action: not done.append(action))
+        monkeypatch.setattr(watcher.update_request, "carry_out", lambda _worker, _asked, action: done.append(action))
         with one.turn():
             engine._watcher.close()
             for action in ("update automatic 1 5", "release", "release", "interrupt", "cancel k", "release"):
-                watcher.ask(engine, one.id, action)
+                control.ask(engine, one.id, action)
             watcher.look(engine)
     assert ["update automatic 1 5", "release", "interrupt", "cancel k", "release"] == done
 
@@ -149,7 +150,7 @@ def test_what_is_not_done_yet_holds_back_what_was_asked_later(tmp_path, monkeypa
         with one.turn():
             engine._watcher.close()
             for action in ("release", "interrupt"):
-                watcher.ask(engine, one.id, action)
+                control.ask(engine, one.id, action)
             watcher.look(engine)
             ready = True
             watcher.look(engine)
@@ -161,8 +162,8 @@ def test_an_update_that_was_asked_of_a_process_that_is_gone_is_still_wanted(tmp_
     with opened(tmp_path) as engine:
         one = worker(engine)
         for action in ("interrupt", "update automatic 7 1", "release"):
-            watcher.ask(engine, one.id, action)
-        watcher.forget(engine, one.id)
+            control.ask(engine, one.id, action)
+        control.forget(engine, one.id)
         assert [("update automatic 7 1",)] == engine.store.read("SELECT action FROM control")
 
 

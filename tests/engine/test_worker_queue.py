@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from durable_dsl.engine import steering
+from durable_dsl.engine import update_request
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, KeyInUse, UpdateRefused
 from durable_dsl.engine.invocation import Invocation
@@ -37,7 +37,7 @@ def test_the_queue_goes_on_after_an_update_in_the_middle(tmp_path, update, build
         running = one.start("run", "host.generate_idempotency_key(); time.sleep(2); result = 'first'")
         until(lambda: one.running and one.oplog_index > 16)
         queued = [one.start("run", f"result = f'{name}{{VERSION}}'", idempotency_key=name) for name in "bc"]
-        steering.request_update(one, version, "automatic")
+        update_request.request(one, version, "automatic")
 
         assert ["first", f"b{build}", f"c{build}"] == [job.wait(60) for job in (running, *queued)]
         assert 4 == sum(record.kind == "exported-function-completed" for record in one.oplog())

@@ -2,8 +2,9 @@
 
 `script` runs the Python source that it is given, with every host interface at hand: a test writes its guest program
 where it needs it, and one build serves them all. `reader` does the same with golem:api 1.1, which can read oplogs.
-`shop` has exports of many types, and resources. `ledger` runs `app.py` when it is first called; the text stands in the
-component, so that another build of it is made by putting another text there.
+`steerer` does it with all of golem:api 1.1.6, and has snapshots. `shop` has exports of many types, and resources.
+`ledger` runs `app.py` when it is first called, as `steerer` does; the text stands in the component, so that another
+build of it is made by putting another text there.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from durable_codegen.official import NEWEST_WASI
+from durable_codegen.trim import host_functions, trimmed_host
 from tests.components import alone
 
 SOURCES = Path(__file__).parent
@@ -31,6 +33,7 @@ _DEPENDENCIES = {
     ),
     "ledger": ("golem-api-0.2", "golem-rpc-0.1", "wasi-clocks", "wasi-io"),
     "shop": ("golem-api-1.1", "golem-rpc-0.1", "wasi-clocks", "wasi-io"),
+    "steerer": ("golem-api-1.1.6",),
     "reader": ("golem-api-1.1", "golem-rpc-0.1", "golem-rpc-0.2", "wasi-clocks", "wasi-io"),
 }  # fmt: skip
 
@@ -42,7 +45,7 @@ def guest(name: str, *, edit: tuple[str, str] | None = None) -> Path:
     if edit is not None:
         edited = next(name for name, text in sources.items() if edit[0] in text)
         sources[edited] = sources[edited].replace(*edit)
-    texts = [*sources.values(), *(file.read_text() for file in _wit_files(name))]
+    texts = [*sources.values(), *_wit_files(name).values()]
     digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
     target = CACHE / digest / f"{name}.wasm"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,8 +59,17 @@ def guest(name: str, *, edit: tuple[str, str] | None = None) -> Path:
     return target
 
 
-def _wit_files(name: str) -> list[Path]:
-    return sorted(file for folder in _DEPENDENCIES[name] for file in (WIT / folder).glob("*.wit"))
+def _wit_files(name: str) -> dict[str, str]:
+    """The files of what a guest imports, by their place."""
+    found = {}
+    for folder in _DEPENDENCIES[name]:
+        if folder == "golem-api-1.1.6":  # it is no folder: the build makes it of two
+            words, also = host_functions("1.1.6"), ("save-snapshot", "load-snapshot")
+            files = dict(trimmed_host("1.1.6", words, wasi=NEWEST_WASI, also=also))
+        else:
+            files = {file.name: file.read_text() for file in sorted((WIT / folder).glob("*.wit"))}
+        found.update({f"{folder}/{file}": text for file, text in files.items()})
+    return found
 
 
 def _patch(component: Path, old: str, new: str, target: Path) -> None:
@@ -79,8 +91,10 @@ def _build(name: str, sources: dict[str, str], target: Path) -> None:
         (root / "empty").mkdir()
         for file, text in sources.items():
             (root / ("app" if file.endswith(".py") else "wit") / file).write_text(text)
-        for dependency in _DEPENDENCIES[name]:
-            shutil.copytree(WIT / dependency, root / "wit" / "deps" / dependency)
+        for place, text in _wit_files(name).items():
+            target_file = root / "wit" / "deps" / place
+            target_file.parent.mkdir(parents=True, exist_ok=True)
+            target_file.write_text(text)
         # fmt: off
         command = [
             str(Path(sys.executable).parent / "componentize-py"), "-d", "wit", "-w", "app",

@@ -8,10 +8,10 @@ Names and ids are no secret, and calling what a component exports is `golem:rpc`
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from durable_dsl.component_ids import component_id_of
-from durable_dsl.engine import filters, steering
+from durable_dsl.engine import filters, steering, update_request
 from durable_dsl.engine.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
 from durable_dsl.engine.errors import EngineError
 from durable_dsl.engine.interfaces.golem_host import derived_key, golem_host
@@ -28,7 +28,7 @@ from durable_dsl.engine.signals import Failure
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from durable_dsl.engine.host import Host
     from durable_dsl.engine.worker import Worker
@@ -37,6 +37,7 @@ INTERFACES = (golem_host,)
 
 _PAGE = 50
 Record = dict[str, Any]
+T = TypeVar("T")
 
 
 def metadata_of(worker: Worker) -> Record:
@@ -117,9 +118,10 @@ golem_host.functions["[method]get-workers.get-next"] = durable(
 )
 
 
-def _carried_out(action: Any, *arguments: Any) -> None:
+def carried_out(action: Callable[..., T], *arguments: Any) -> T:
+    """What an action gives; that it cannot be done is the guest's failure."""
     try:
-        action(*arguments)
+        return action(*arguments)
     except EngineError as error:
         raise Failure(str(error), "HostError") from error
 
@@ -132,8 +134,8 @@ def _carried_out(action: Any, *arguments: Any) -> None:
     permit=_permit,
 )
 def update_worker(host: Host, worker: Record, version: int, mode: str) -> None:
-    row = known_worker(host, worker)
-    _carried_out(steering.request_update, host.worker.engine.reach(row.name), version, mode)
+    one = host.worker.engine.reach(known_worker(host, worker).name)
+    carried_out(update_request.request, one, version, mode, derived_key(host, f"update-{host.position}"))
 
 
 def _run_fork(host: Host, _stored: None, _source: Record, target: Record, _index: int) -> None:
@@ -153,7 +155,7 @@ def _run_fork(host: Host, _stored: None, _source: Record, target: Record, _index
 )
 def fork_worker(host: Host, connection: sqlite3.Connection, source: Record, target: Record, index: int) -> None:
     one = host.worker.engine.reach(known_worker(host, source).name)
-    _carried_out(steering.insert_fork, connection, one, target["worker-name"], index)
+    carried_out(steering.insert_fork, connection, one, target["worker-name"], index)
 
 
 @golem_host.durable(
@@ -171,9 +173,9 @@ def revert_worker(host: Host, worker: Record, target: Record) -> None:
     one = host.worker.engine.reach(row.name)
     key = derived_key(host, f"revert-{host.position}")  # the same where this is done again
     if how == "revert-to-oplog-index":
-        _carried_out(steering.revert, one, number, key)
+        carried_out(steering.revert, one, number, key)
     else:
-        _carried_out(steering.revert_invocations, one, number, key)
+        carried_out(steering.revert_invocations, one, number, key)
 
 
 def _component(host: Host, reference: str) -> Record | None:

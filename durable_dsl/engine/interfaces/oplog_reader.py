@@ -5,7 +5,6 @@ Recorded is which entries a page had, not what they say: entries never change, a
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,15 @@ from durable_dsl.engine.durability import READ_REMOTE, durable
 from durable_dsl.engine.interfaces.golem_ids import known_worker, permit
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.oplog_entries import EntryForm
+from durable_dsl.engine.interfaces.oplog_query import QueryFault, parse
 from durable_dsl.engine.oplog.view import as_json
-from durable_dsl.engine.signals import Failure
+from durable_dsl.engine.signals import Failure, Fatal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from durable_dsl.engine.durability import Implementation
     from durable_dsl.engine.host import Host
-    from durable_dsl.engine.oplog.entries import Record
     from durable_dsl.engine.worker import Worker
 
 oplog = Interface("golem:api/oplog")
@@ -34,24 +33,28 @@ _INVOKED = "exported-function-invoked"
 class Reader:
     """The resources `get-oplog` and `search-oplog`: a worker, and the entry to go on with."""
 
-    def __init__(self, worker: dict[str, Any], start: int, words: list[str] | None) -> None:
-        self.resource_kind = "get-oplog" if words is None else "search-oplog"
+    def __init__(self, worker: dict[str, Any], start: int, query: str | None = None) -> None:
+        self.resource_kind = "get-oplog" if query is None else "search-oplog"
         self.worker = worker
         self.next = start
-        self.words = words
+        self.query = query
+        self.matches = None if query is None else parse(query)
         #: Where it ends: the last entry when reading began, or who reads its own oplog would never come there.
         self.end: int | None = None
 
 
 @oplog.plain("[constructor]get-oplog")
 def new_get_oplog(_host: Host, worker: dict[str, Any], start: int) -> Reader:
-    return Reader(worker, max(start, 1), None)
+    return Reader(worker, max(start, 1))
 
 
 @oplog.plain("[constructor]search-oplog")
 def new_search_oplog(_host: Host, worker: dict[str, Any], wanted: str) -> Reader:
-    """An entry is found if all words of the text are in it, in whatever case."""
-    return Reader(worker, 1, wanted.lower().split())
+    """What the query may be: `oplog_query`."""
+    try:
+        return Reader(worker, 1, wanted)
+    except QueryFault as fault:
+        raise Fatal(str(fault), "BadQuery") from fault
 
 
 def _permit(host: Host, reader: Reader) -> None:
@@ -70,15 +73,8 @@ def _next_page(host: Host, reader: Reader) -> list[int]:
     if reader.end is None:
         reader.end = host.log.store.last_index(worker.id)
     records = host.log.store.records(worker.id, "AND idx BETWEEN ? AND ?", (reader.next, reader.end))
-    found = (record.index for record in records if _matches(record, reader.words))
+    found = (record.index for record in records if reader.matches is None or reader.matches(as_json(record)))
     return [index for index, _ in zip(found, range(_PAGE), strict=False)]
-
-
-def _matches(record: Record, words: list[str] | None) -> bool:
-    if words is None:
-        return True
-    text = json.dumps(as_json(record), ensure_ascii=False, default=str).lower()
-    return all(word in text for word in words)
 
 
 def _entries(host: Host, page: list[int], reader: Reader, *, traced: bool) -> list[tuple[int, dict[str, Any]]] | None:
@@ -112,7 +108,11 @@ def _only_entries(host: Host, page: list[int], reader: Reader, *, traced: bool) 
 
 
 def _asked(reader: Reader) -> list[Any]:
-    return [reader.worker["worker-name"], reader.next, *(reader.words or [])]
+    return [reader.worker["worker-name"], reader.next, *([] if reader.query is None else [reader.query])]
+
+
+def _asked_formerly(reader: Reader) -> list[Any]:
+    return [reader.worker["worker-name"], reader.next, *(reader.query or "").lower().split()]
 
 
 def _declare(resource: str, finish: Callable[..., Any]) -> None:
@@ -124,6 +124,7 @@ def _declare(resource: str, finish: Callable[..., Any]) -> None:
             f"golem::api::{resource}::get-next",
             READ_REMOTE,
             request=_asked,
+            formerly=_asked_formerly,
             permit=_permit,
             finish=partial(finish, traced=traced),
         )

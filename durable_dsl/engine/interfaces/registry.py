@@ -52,7 +52,7 @@ _MODULES = {
     "wasi:logging/logging": "logging",
     "golem:rpc/types": "rpc rpc_schedule",
     "golem:api/oplog": "oplog_reader",
-    "golem:api/host": "golem_host golem_promises golem_workers",
+    "golem:api/host": "golem_host golem_promises golem_workers golem_fork",
 }
 
 

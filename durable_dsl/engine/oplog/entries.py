@@ -228,13 +228,17 @@ class PendingWorkerInvocation(Entry):
 
 @dataclass(frozen=True, slots=True)
 class PendingUpdate(Entry):
-    """An update to `version` was asked for; `snapshot` is base64 where the old build saved one."""
+    """An update to `version` was asked for; `snapshot` is base64 where the old build saved one.
+
+    `key` is what another worker asked with.
+    """
 
     kind: ClassVar[str] = "pending-update"
     hint: ClassVar[bool] = True
     version: int
     mode: Literal["automatic", "snapshot-based"]
     snapshot: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +252,13 @@ class SuccessfulUpdate(Entry):
 
 @dataclass(frozen=True, slots=True)
 class FailedUpdate(Entry):
-    """The update to `version` was given up, for the reason in `details`."""
+    """The update to `version` was given up, for the reason in `details`. `key` where it never got to be pending."""
 
     kind: ClassVar[str] = "failed-update"
     hint: ClassVar[bool] = True
     version: int
     details: str
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

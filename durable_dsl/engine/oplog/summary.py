@@ -240,7 +240,8 @@ def _regions(rows: Iterable[Any], kind: str) -> list[tuple[int, int]]:
     for row in rows:
         if row[1] == kind:
             members = json.loads(row[4])
-            found.append((members["start"], members["end"]))
+            if members["start"] <= members["end"]:  # a revert may have had nothing to take back
+                found.append((members["start"], members["end"]))
     return found
 
 
