@@ -159,13 +159,6 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
             "Open the transaction outside."
         ),
     ),
-    "DSL522": (
-        "an event loop in guest code",
-        (
-            "A warning. asyncio's own loop needs sockets, which a guest does not have: asyncio.run fails there. "
-            "Make the export async def; the component runs it on an event loop that works."
-        ),
-    ),
     "DSL523": (
         "note: requests of several tasks go one after another",
         (

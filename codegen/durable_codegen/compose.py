@@ -69,6 +69,8 @@ class Composed:
     #: What the built component has to import and export; only interfaces with functions are sure to be there.
     imports: Mapping[str, tuple[str, ...]]
     exports: tuple[str, ...]
+    #: Whether what an event loop waits with is imported for it.
+    event_loop: bool
     #: Module of the bindings → a name that its interface uses from another → the import that gets it.
     used: Mapping[str, Mapping[str, str]]
 
@@ -108,7 +110,7 @@ def compose(
     words: Collection[str],
     into: Path,
     *,
-    async_exports: bool,
+    event_loop: bool,
     features: Collection[Feature] = (),
     world_module: str = "wit_world",
     taken: Collection[str] = (),
@@ -117,14 +119,14 @@ def compose(
     """Write the component's world into the folder `into`, anew.
 
     `words` are functions and resources of golem:api/host by their WIT names; those that the target's version does not
-    have are left out. `async_exports` adds what the event loop waits with (looking at promises does too), `features`
+    have are left out. `event_loop` adds what an event loop waits with (looking at promises does too), `features`
     what these modules of durable_dsl need. `taken` are the top-level modules of the app and of its vendored packages.
     `exports` are interfaces that `world` exports and the user's WIT does not.
     """
     user = read_user_wit(wit)
     version = world.golem_api or target.version
     used = tuple(name for name in host_functions(version) if name in set(words))
-    waits = async_exports or "poll-promise" in used or "create-promise" in used
+    waits = event_loop or "poll-promise" in used or "create-promise" in used
     extra = [f"{name}@{user.needed.wasi}" for name in (_EVENT_LOOP if waits else ())]
     present = {InterfaceId.parse(name).unversioned: name for name in world.imports}  # a user's version of it will do
     wanted = [name for feature in features for name in feature.imports(user.needed.wasi, target)]
@@ -137,7 +139,7 @@ def compose(
         document = read_document(into)
     except WitError as error:
         raise BuildFailed([Fault("DSL101", f"the world does not hold together: {error}", world.file)]) from None
-    return _described(document, into, world, target, used, tuple(features), world_module, frozenset(taken))
+    return _described(document, into, world, target, used, tuple(features), world_module, frozenset(taken), event_loop)
 
 
 def _added(world: World, version: str, extra: Collection[str], *, has_words: bool) -> tuple[str, ...]:
@@ -188,6 +190,7 @@ def _described(
     features: tuple[Feature, ...],
     world_module: str,
     taken: frozenset[str],
+    event_loop: bool,
 ) -> Composed:
     composed = next(entry for entry in document.worlds if entry["name"] == _WORLD)
     imports = {
@@ -216,6 +219,7 @@ def _described(
         export_modules=export_modules,
         imports=imports,
         exports=tuple(name for _, name, _ in document.items(composed, "exports")),
+        event_loop=event_loop,
         used=find_used(document, composed, world_module, modules),
     )
 

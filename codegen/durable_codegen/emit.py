@@ -97,7 +97,7 @@ def emit(
     `components` are those that the settings know the UUIDs of, and `overlapping` is what they say of requests.
     """
     writer = _WrapperWriter(plan, composed, stubs, sources)
-    files = {f"{WRAPPER}.py": writer.text(header, late), f"{HOST}.py": _host(plan, composed, stubs, header)}
+    files = {f"{WRAPPER}.py": writer.text(header, late), f"{HOST}.py": _host(composed, stubs, header)}
     for feature in composed.features:
         modules = {name: _imported(composed, interface) for name, interface in feature.interfaces.items()}
         files[f"{feature.generated}.py"] = template(feature.template).render(
@@ -274,7 +274,7 @@ def _setting(call: str, classes: str, at: int) -> list[str]:
     return laid_out(literal("(", inside.split(", "), ")"), at, f"{call}.domain_errors = ")
 
 
-def _host(plan: Plan, composed: Composed, stubs: Stubs, header: Header) -> str:
+def _host(composed: Composed, stubs: Stubs, header: Header) -> str:
     """The host module: what is imported of golem:api/host, what the event loop waits with, and what tells of types."""
     blocks: list[list[str]] = []
     names: list[str] = []
@@ -287,7 +287,7 @@ def _host(plan: Plan, composed: Composed, stubs: Stubs, header: Header) -> str:
             blocks.append(from_import(dotted, {name: name for name in public}))
             names += public
     clock: list[str] = []
-    if "poll-promise" in composed.words or any(each.calling != "plain" for _, each in plan.functions()):
+    if composed.event_loop or "poll-promise" in composed.words:
         clock.append("subscribe_duration")
         blocks.append(from_import(_imported(composed, "wasi:io/poll"), {"poll": "poll"}))
         names.append("poll")
@@ -298,7 +298,7 @@ def _host(plan: Plan, composed: Composed, stubs: Stubs, header: Header) -> str:
         names += clock
     blocks.sort(key=lambda lines: lines[0].split()[1].lower())
     lines = [line for block in blocks for line in block]
-    return template("host.py.jinja").render(header=header, target=plan.target, imports=lines, names=sorted(names))
+    return template("host.py.jinja").render(header=header, target=composed.target, imports=lines, names=sorted(names))
 
 
 def _imported(composed: Composed, interface: str) -> str:

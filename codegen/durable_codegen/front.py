@@ -18,6 +18,7 @@ from durable_codegen.compose import compose
 from durable_codegen.config import DEFAULT_WORLD_MODULE
 from durable_codegen.faults import BuildFailed, Fault, errors_in
 from durable_codegen.guest import guest_python
+from durable_codegen.libraries import imports_asyncio
 from durable_codegen.modules import Root, find, reachable
 from durable_codegen.names import interface_modules, snake
 from durable_codegen.plan import make_plan
@@ -108,7 +109,7 @@ def run_front(settings: Settings, work: Path, stage_of: Callable[[str], Abstract
             settings = replace(settings, wit=first.wit)
     with stage_of("wit"):
         sources = _read(settings, vendored, faults)
-        composed = _compose(settings, sources, work / "wit", async_exports=_may_be_async(sources))
+        composed = _compose(settings, sources, work / "wit", event_loop=_may_loop(sources))
         bindings = generate_bindings(composed, work / "bindings", aliases=sources.aliases)
         stubs = Stubs(bindings, composed.world_module, composed.export_modules)
         faults += sources.faults
@@ -121,10 +122,10 @@ def run_front(settings: Settings, work: Path, stage_of: Callable[[str], Abstract
     with stage_of("plan"):
         marked = _without_unmarked(sources, found)
         plan = _plan(settings, marked, found, stubs, faults, first.inferred if first else None)
-        wanted = any(each.calling != "plain" for _, each in plan.functions())
-        if wanted != _may_be_async(sources) or marked is not sources:
+        wanted = imports_asyncio(sources.modules) or any(each.calling != "plain" for _, each in plan.functions())
+        if wanted != _may_loop(sources) or marked is not sources:
             sources = marked
-            composed = _compose(settings, sources, work / "wit", async_exports=wanted)
+            composed = _compose(settings, sources, work / "wit", event_loop=wanted)
             generate_bindings(composed, bindings, aliases=sources.aliases)
             stubs = Stubs(bindings, composed.world_module, composed.export_modules)
     wit_files = sorted(path for path in _wit_files(settings.wit) if path.is_file())
@@ -166,7 +167,7 @@ def run_bindings(settings: Settings, work: Path, into: Path) -> None:
         _vendor(settings, vendored, faults)
         settings = replace(settings, wit=infer_world(settings, work, faults).wit)
     sources = _read(settings, vendored, faults, whole_host=True)
-    composed = _compose(settings, sources, work / "wit", async_exports=False)
+    composed = _compose(settings, sources, work / "wit", event_loop=False)
     generate_bindings(composed, into, aliases=sources.aliases)
 
 
@@ -290,14 +291,14 @@ def _resource_modules(world: World, app: str, roots: list[Root]) -> tuple[str, .
     return tuple(name for name in layouts if name and find(name, roots[:1]) is not None)
 
 
-def _compose(settings: Settings, sources: _Sources, into: Path, *, async_exports: bool) -> Composed:
+def _compose(settings: Settings, sources: _Sources, into: Path, *, event_loop: bool) -> Composed:
     return compose(
         settings.wit,
         sources.world,
         sources.target,
         sources.words,
         into,
-        async_exports=async_exports,
+        event_loop=event_loop,
         features=sources.features,
         world_module=settings.bindings_module,
         taken=sources.tops,
@@ -311,8 +312,10 @@ def _without_unmarked(sources: _Sources, found: Scan) -> _Sources:
     return sources if world is sources.world else replace(sources, world=world)
 
 
-def _may_be_async(sources: _Sources) -> bool:
-    """A guess before the scan: is there an `async def` that could be an export?"""
+def _may_loop(sources: _Sources) -> bool:
+    """A guess before the scan: is asyncio imported, or is there an `async def` that could be an export?"""
+    if imports_asyncio(sources.modules):
+        return True
     for module in sources.modules.values():
         if module.root.kind == "app":
             bodies = [module.tree.body, *(node.body for node in module.tree.body if isinstance(node, ast.ClassDef))]

@@ -1,9 +1,10 @@
-"""HTTP libraries that an app brings with it, or that Python has: what puts them on the host's HTTP in the guest.
+"""Libraries that an app brings with it, or that Python has: what puts them on the host's means in the guest.
 
 Nothing of them is changed. A generated module, imported before anything of the app, tells each library that the app
 can reach where its requests go: http.client its sockets, urllib3 its connections, httpx its transports. All of them
 import `ssl`, which the guest's Python does not have: a stand-in takes its place wherever it is imported. What
-importlib.metadata and importlib.resources would read of packages is kept in the component.
+importlib.metadata and importlib.resources would read of packages is kept in the component. asyncio makes event loops
+that wait with the host.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from durable_codegen.modules import Module
 
-__all__ = ["GENERATED", "HTTP_LIBRARIES", "imported_modules", "libraries_in_use", "supplied"]
+__all__ = ["GENERATED", "HTTP_LIBRARIES", "imported_modules", "imports_asyncio", "libraries_in_use", "supplied"]
 
 #: The module that is imported before the app.
 GENERATED: Final = "durable_libraries"
@@ -42,13 +43,20 @@ def supplied(modules: Mapping[str, Module]) -> frozenset[str]:
     return frozenset({"ssl"}) & imported_modules(modules)
 
 
+def imports_asyncio(modules: Mapping[str, Module]) -> bool:
+    """Whether any of the modules imports asyncio, and so may make an event loop."""
+    return any(name.partition(".")[0] == "asyncio" for name in imported_modules(modules))
+
+
 def libraries_in_use(modules: Mapping[str, Module]) -> tuple[str, ...] | None:
     """The libraries that the generated module sees to, None if it is not needed.
 
     `modules` are those that the app can reach, its own and its packages'.
     """
     imported = imported_modules(modules)
-    found = [_METADATA] if _METADATA in imported else []
+    found = ["asyncio"] if imports_asyncio(modules) else []
+    if _METADATA in imported:
+        found.append(_METADATA)
     if imported & _DATA:
         found.append("importlib.resources")
     if imported & HTTP_LIBRARIES:

@@ -1,4 +1,4 @@
-"""The event loop of `async def` implementations in a component: asyncio on `wasi:io/poll`, nothing else.
+"""The event loop of a component: asyncio on `wasi:io/poll`, nothing else.
 
 asyncio's own loop wants a socket pair to wake itself up, which the guest does not have, and componentize-py's loop
 imports wasi:http. This one waits on pollables: one timer, and whatever `wait_for` registers. There are no threads and
@@ -10,7 +10,7 @@ and refuses them while a timer runs: the timer might be their time-out.
 
 The clock is read only while a timer is set: each reading is recorded, and code that never sleeps should leave nothing
 in the oplog. Nor is it read while an exception goes from task to task: it may be a failure, which leaves nothing there.
-One loop, made at build time, serves every call of the instance.
+One loop, made at build time, serves every `async def` export of the instance; `asyncio.run` makes its own.
 """
 
 from __future__ import annotations
@@ -52,6 +52,16 @@ class GuestEventLoop(asyncio.BaseEventLoop):
         self._intervals: Iterator[float] = promises.intervals()
         #: A task has raised an exception since there was last something to wait for: it may be on its way out.
         self._failing = False
+
+    def run_forever(self) -> None:
+        """Run until stopped; what waits for promises and exchanges meanwhile waits in this loop."""
+        promises.serve(self)
+        exchanges.serve(self)
+        call.in_event_loop = True
+        try:
+            super().run_forever()
+        finally:
+            call.in_event_loop = False
 
     async def wait_for(self, pollable: Any) -> None:
         """Wait until `pollable` is ready. It stays the caller's to drop."""
@@ -167,8 +177,13 @@ def _settle(future: asyncio.Future[bytes | None], data: bytes | None) -> None:
 
 
 _loop = GuestEventLoop()
-promises.serve(_loop)
-exchanges.serve(_loop)
+
+
+def install() -> None:
+    """Have asyncio make loops of this kind, for `asyncio.run`, a `Runner` and whoever else asks for one."""
+    the_asyncio: Any = asyncio
+    the_asyncio.SelectorEventLoop = the_asyncio.EventLoop = GuestEventLoop
+    the_asyncio.events._get_event_loop_policy()._loop_factory = GuestEventLoop
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -177,7 +192,6 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     Tasks that are left when it returns, or raises a domain error, are cancelled, as `asyncio.run` does. On a failure
     they are not: the instance ends, and nothing may run on the way.
     """
-    call.in_event_loop = True
     try:
         result = _loop.run_until_complete(coroutine)
     except call.domain_errors:
@@ -194,4 +208,3 @@ def _cancel_leftovers() -> None:
     if leftovers:
         _loop.run_until_complete(asyncio.gather(*leftovers, return_exceptions=True))
     _loop.run_until_complete(_loop.shutdown_asyncgens())
-    call.in_event_loop = False

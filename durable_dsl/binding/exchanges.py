@@ -34,8 +34,8 @@ _FRAMES: Final = 12
 
 
 def serve(loop: _Loop) -> None:
-    """Tell `loop` of resources that go while tasks wait for them; the event loop of the component says so of itself."""
-    global _loop  # noqa: PLW0603  (one loop serves the instance)
+    """Tell `loop` of resources that go while tasks wait for them; an event loop says so of itself when it runs."""
+    global _loop  # noqa: PLW0603  (one loop runs at a time)
     _loop = loop
 
 

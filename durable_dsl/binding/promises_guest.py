@@ -49,8 +49,8 @@ _loop: _Loop | None = None
 
 
 def serve(loop: _Loop) -> None:
-    """Have `loop` wait for the promises of coroutines; the event loop of the component says so of itself."""
-    global _loop  # noqa: PLW0603  (one loop serves the instance)
+    """Have `loop` wait for the promises of coroutines; an event loop says so of itself when it runs."""
+    global _loop  # noqa: PLW0603  (one loop runs at a time)
     _loop = loop
 
 

@@ -102,7 +102,7 @@ def write_wit(folder: Path, text: str, deps: dict[str, str] | None = None) -> Pa
 def composed(wit: Path, into: Path, words=(), *, target=None, **options):
     """The composed world of a folder, with the target that it chooses."""
     world = read_world(wit, None)
-    options.setdefault("async_exports", False)
+    options.setdefault("event_loop", False)
     return compose(wit, world, choose_target(world, target), words, into, **options)
 
 

@@ -106,7 +106,7 @@ def test_versions_are_those_that_the_world_names(tmp_path):
         "package a:b;\nworld w {\n  import golem:api/host@1.1.6;\n  import wasi:io/streams@0.2.3;\n"
         "  import wasi:keyvalue/eventual@0.1.0;\n  export run: func();\n}\n"
     )
-    made = composed(write_wit(tmp_path / "wit", text), tmp_path / "out", ["fork-worker"], async_exports=True)
+    made = composed(write_wit(tmp_path / "wit", text), tmp_path / "out", ["fork-worker"], event_loop=True)
 
     assert "1.1.6" == made.golem_api
     assert ["fork-worker"] == functions_of(made.wit, "golem:api/host@1.1.6")
@@ -116,7 +116,7 @@ def test_versions_are_those_that_the_world_names(tmp_path):
 def test_the_event_loop_brings_timers_and_nothing_of_http(tmp_path):
     """Async exports need pollables and a clock, at the newest WASI where the world has none."""
     text = "package a:b;\nworld w {\n  export run: func();\n}\n"
-    made = composed(write_wit(tmp_path / "wit", text), tmp_path / "out", async_exports=True)
+    made = composed(write_wit(tmp_path / "wit", text), tmp_path / "out", event_loop=True)
 
     assert {f"wasi:io/poll@{NEWEST_WASI}", f"wasi:clocks/monotonic-clock@{NEWEST_WASI}"} == set(made.imports)
     assert ("poll", "monotonic_clock") == (

@@ -36,12 +36,6 @@ _LACKING: Final = {
         "A guest has no sockets: the connection is refused.",
         "use durable_dsl.http, or httpx, requests or urllib.request: their requests go over the host's HTTP",
     ),
-    "loop": (
-        "DSL522",
-        "makes an event loop",
-        "asyncio's own loop needs sockets, which a guest does not have: it fails when it is made.",
-        "make the export async def: the component runs it on an event loop that works there",
-    ),
     "ssl": (
         "DSL518",
         "sets up TLS",

@@ -49,7 +49,6 @@ _PLAIN: Final = {
     "process": Fate("never", "a guest has no processes", False),
     "socket": Fate("never", "a guest has no sockets", False),
     "ssl": Fate("never", "TLS is the host's", False),
-    "loop": Fate("never", "a guest has no sockets for asyncio's own loop", False),
 }
 
 _REPEATED: Final = {
@@ -78,7 +77,7 @@ def outermost_atomic(regions: tuple[Region, ...]) -> Region | None:
 
 def fate(effect: Effect, regions: tuple[Region, ...]) -> Fate:
     """What happens to an effect that stands in these regions, outermost first."""
-    if effect.kind in {"thread", "process", "socket", "ssl", "loop"}:
+    if effect.kind in {"thread", "process", "socket", "ssl"}:
         return _PLAIN[effect.kind]
     if any(region.records_nothing for region in regions):
         if effect.kind == "print":
