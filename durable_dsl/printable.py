@@ -25,6 +25,12 @@ def on_one_line(text: str) -> str:
     return _ON_A_LINE.sub(_escaped, text)
 
 
+def shortened(text: str, most: int = 200) -> str:
+    """Its first line, and of that so many characters at most: for a message that is about something else."""
+    line = text.partition("\n")[0]
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 def printable_in_color(text: str) -> str:
     """As `printable`, but for sequences that set colours, which are our own."""
     return "".join(part if at % 2 else printable(part) for at, part in enumerate(_COLORS.split(text)))

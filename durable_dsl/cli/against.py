@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from durable_dsl.cli import console, progress
-from durable_dsl.cli.data import compiling, existing
+from durable_dsl.cli.component import component_of
+from durable_dsl.cli.data import compiling
 
 if TYPE_CHECKING:
     import argparse
@@ -53,20 +54,8 @@ def _component(arguments: argparse.Namespace) -> Path:
     """The component file that was given, or what the app is built to."""
     if len(arguments.app) > 1:
         raise console.CommandError("--against takes one app or component", status=console.USAGE)
-    given = arguments.app[0] if arguments.app else None
-    if given is not None and given.endswith(".wasm"):
-        return existing(given)
-    from durable_codegen.build import build
-    from durable_codegen.config import resolve
-    from durable_codegen.faults import BuildFailed
-    from durable_dsl.cli.build import not_built, show_progress
-
-    try:
-        settings = resolve({"app": given, **{name: getattr(arguments, name) for name in ("wit", "world", "target")}})
-        with show_progress(verbose=False, quiet=arguments.json) as show:
-            return build(settings, progress=show).output
-    except BuildFailed as failed:
-        raise not_built(failed.faults, "nothing was compared, for the app cannot be built") from failed
+    settings = {name: getattr(arguments, name) for name in ("wit", "world", "target")}
+    return component_of(arguments.app[0] if arguments.app else None, quiet=arguments.json, **settings)
 
 
 def _text(found: list[Comparison], continues: int) -> str:

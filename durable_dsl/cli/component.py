@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from durable_dsl.cli import console
 from durable_dsl.cli.data import existing
@@ -17,10 +18,12 @@ __all__ = ["HELP", "component_of"]
 HELP = "a component file (.wasm), or an app (.py or a folder), which is built first"
 
 
-def component_of(given: str, *, quiet: bool = False) -> Path:
-    """The component file. Raises CommandError if there is none, or if the app has faults, which are shown then."""
-    path = Path(given)
-    if path.suffix != ".py" and not path.is_dir():
+def component_of(given: str | None, *, quiet: bool = False, **settings: Any) -> Path:
+    """The component file; without `given` that of the project. `settings` are more that the build takes.
+
+    Raises CommandError if there is none, or if the app has faults, which are shown then.
+    """
+    if given is not None and Path(given).suffix != ".py" and not Path(given).is_dir():
         return existing(given)
     from durable_codegen.build import build
     from durable_codegen.config import resolve
@@ -28,12 +31,12 @@ def component_of(given: str, *, quiet: bool = False) -> Path:
     from durable_dsl.cli.build import not_built, report_faults, show_progress
 
     try:
-        settings = resolve({"app": given})
         with show_progress(verbose=False, quiet=quiet) as show:
-            result = build(settings, progress=show)
+            result = build(resolve({"app": given, **settings}), progress=show)
     except BuildFailed as failed:
         errors = sum(errors_in([fault]) for fault in failed.faults)
-        raise not_built(failed.faults, f"{given} was not built: {errors} fault{'' if errors == 1 else 's'}") from failed
+        said = f"{given or 'the app'} was not built: {errors} fault{'' if errors == 1 else 's'}"
+        raise not_built(failed.faults, said) from failed
     if not result.cached and not quiet:
         report_faults(fault for fault in result.faults if fault.severity != "note")
         console.note(f"built {os.path.relpath(result.output)} in {result.seconds:.1f} s")

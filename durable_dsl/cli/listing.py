@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli import console
 from durable_dsl.cli.completion import completed, components
+from durable_dsl.printable import shortened
 
 if TYPE_CHECKING:
     import argparse
 
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.errors import DamagedError
+    from durable_dsl.engine.oplog.summary import Summary
     from durable_dsl.engine.worker import Worker
 
     Facts = dict[str, Any]
@@ -71,8 +73,9 @@ def _facts(worker: Worker) -> Facts:
     from durable_dsl.engine.errors import DamagedError
 
     try:
-        facts = worker.describe()
-        return {**facts, "changed": worker.changed, "reason": _reason(worker, facts["status"])}
+        summary = worker.summary()
+        facts = worker.describe(summary=summary)
+        return {**facts, "changed": worker.changed, "reason": _reason(worker, facts["status"], summary)}
     except DamagedError as damage:
         return damaged(worker.name, worker.component, worker.oplog_index, damage)
 
@@ -84,11 +87,11 @@ def damaged(name: str, component: str, last: int, damage: DamagedError) -> Facts
     return {**facts, "damage": {"table": damage.table, "index": damage.index, "message": str(damage)}}
 
 
-def _reason(worker: Worker, status: str) -> str | None:
+def _reason(worker: Worker, status: str, summary: Summary) -> str | None:
     """Why the worker does not go on."""
     if status in {"idle", "running"}:
         return None
-    facts = worker.describe(full=True)
+    facts = worker.describe(full=True, summary=summary)
     if facts["wants"] is not None:
         return f"wants {facts['wants']}"
     if facts["waits_for"] is not None:
@@ -119,9 +122,8 @@ def _table(found: list[Facts]) -> str:
 def _row(facts: Facts) -> tuple[object, ...]:
     at = facts["damage"]["index"] if "damage" in facts else 0
     status = f"{facts['status']} at {at}" if at else facts["status"]
-    reason = (facts.get("reason") or "").partition("\n")[0]
-    short = reason if len(reason) <= _WIDEST else f"{reason[: _WIDEST - 1]}…"
-    return facts["name"], facts["component"], facts["version"], status, facts["oplog_index"], _age(facts), short
+    reason = shortened(facts.get("reason") or "", _WIDEST)
+    return facts["name"], facts["component"], facts["version"], status, facts["oplog_index"], _age(facts), reason
 
 
 def _age(facts: Facts) -> str:

@@ -11,7 +11,7 @@ import errno
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from durable_dsl.cli import console
 
@@ -117,8 +117,26 @@ def _refuse_other_encodings(words: Sequence[str]) -> None:
             raise console.CommandError(f"not UTF-8 text: {told}", status=console.USAGE) from None
 
 
+class _Help(argparse.HelpFormatter):
+    """Breaks lines between words alone: what is written with hyphens is to be copied."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        from textwrap import wrap
+
+        return wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        from textwrap import fill
+
+        words = " ".join(text.split())
+        return fill(words, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+
 class _Parser(argparse.ArgumentParser):
     """Tells mistakes as everything else here does, after the verb's usage."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{"formatter_class": _Help, **options})
 
     def error(self, message: str) -> NoReturn:
         raise console.CommandError(message, self.format_usage().strip(), console.USAGE)

@@ -318,11 +318,11 @@ class Engine:
             return self._workers.setdefault(row.id, Worker(self, row))
 
     @overload
-    def complete_promise(self, promise: str, value: object, /) -> bool: ...
+    def complete_promise(self, promise: str, value: object, /, *, resumes: bool = True) -> bool: ...
     @overload
-    def complete_promise(self, worker: str, index: int, value: object, /) -> bool: ...
-    def complete_promise(self, *given: Any) -> bool:
-        """Give a promise its value; False if it has one. Wakes who awaits it.
+    def complete_promise(self, worker: str, index: int, value: object, /, *, resumes: bool = True) -> bool: ...
+    def complete_promise(self, *given: Any, resumes: bool = True) -> bool:
+        """Give a promise its value; False if it has one. Wakes who awaits it; without `resumes` not one at rest.
 
         The promise is named by the text of its id, or by its worker and the oplog index at which that made it. Bytes
         and text are given as they are, everything else as JSON, which is what a promise of another type expects.
@@ -336,7 +336,7 @@ class Engine:
 
         completed = self.store.transaction(work)
         for worker in completed:
-            self.wake(self.store.name_of(worker))
+            self.wake(self.store.name_of(worker), resumes=resumes)
         return bool(completed)
 
     # What workers and those who steer them ask
@@ -345,11 +345,11 @@ class Engine:
         """A key for an invocation whose caller gave none."""
         return str(uuid.uuid4())
 
-    def wake(self, name: str) -> None:
-        """Let a worker look whether what it waits for has come; one that nobody runs is resumed here."""
+    def wake(self, name: str, *, resumes: bool = True) -> None:
+        """Let a worker look whether what it waits for has come; with `resumes` one that nobody runs is resumed here."""
         row = self.catalogue.worker(name)
         worker = None if row is None else self._worker_of(row)
-        if worker is not None and not worker.wake() and worker.status == "suspended":
+        if worker is not None and not worker.wake() and resumes and worker.status == "suspended":
             worker.resume_in_background()
 
     def opened_workers(self) -> list[Worker]:

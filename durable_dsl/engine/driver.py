@@ -38,6 +38,7 @@ from durable_dsl.engine.signals import (
 )
 from durable_dsl.engine.suspension import LOOKS_AGAIN
 from durable_dsl.engine.time_limit import TimeLimit
+from durable_dsl.printable import shortened
 
 if TYPE_CHECKING:
     import threading
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from durable_dsl.engine.invocation import Invocation
     from durable_dsl.engine.oplog.regions import Regions
     from durable_dsl.engine.worker import Worker
-
-_LINE = "\n"
 
 
 class Driver:
@@ -323,7 +322,7 @@ class Driver:
         if delay is None:
             raise InvocationError(told.type, told.message, told.traceback, "failed")
         self._engine.notify(
-            f"worker {self.worker.name}: {told.type}: {told.message.partition(_LINE)[0]}; "
+            f"worker {self.worker.name}: {told.type}: {shortened(told.message)}; "
             f"retry {failures} of {host.policy_in_force.max_attempts} in {delay / 1e9:g} s"
         )
         self._rest(min(self._engine.clock.now() + delay, LAST))

@@ -80,6 +80,13 @@ class Lease:
             os.close(fd)
         return False
 
+    @staticmethod
+    def holder(directory: Path, worker: int) -> str | None:
+        """The id of the process that has it; None where none does."""
+        if not Lease.is_held(directory, worker):
+            return None
+        return (directory / str(worker)).read_bytes()[:20].decode("ascii", "replace").strip()
+
     def remove(self) -> None:
         """Remove the file: the worker is deleted."""
         with contextlib.suppress(OSError):

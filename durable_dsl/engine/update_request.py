@@ -82,6 +82,8 @@ def update(worker: Worker, version: int, mode: str = "automatic") -> Update:
     if mode != "automatic" and worker.status in OVER:
         raise UsageError(f"a worker that is {worker.status} cannot save a snapshot")
     wanted = Request(version, mode, worker.engine.store.last_index(worker.id))
+    if mode != "automatic":
+        _tell_what_is_waited_for(worker)
     asked: Future[None] | None = None
     asks_again = 0.0
     while True:
@@ -96,6 +98,23 @@ def update(worker: Worker, version: int, mode: str = "automatic") -> Update:
             asked = _see_through(worker, wanted, tells=False)
             asks_again = time.monotonic() + _ASKS_AGAIN
         worker.pause(_LOOKS_AGAIN)
+
+
+def _tell_what_is_waited_for(worker: Worker) -> None:
+    facts = worker.describe(full=True)
+    underway = worker.summary().underway
+    calls = [] if underway is None else [f"{underway.function} ({underway.key})"]
+    calls += [f"{call['function']} ({call['idempotency_key']})" for call in facts["pending"]]
+    if not calls:
+        return
+    rests = ""
+    if facts["waits_for"] is not None:
+        promise, until = facts["waits_for"]["promise"], facts["waits_for"]["until"]
+        waits = [f"the promise {promise}"] * bool(promise) + [f"a sleep until {until}"] * bool(until)
+        rests = f", which waits for {' or '.join(waits)}"
+    worker.engine.notify(
+        f"worker {worker.name}: a snapshot is taken between invocations; waiting for the end of {calls[0]}{rests}"
+    )
 
 
 def carry_out(worker: Worker, asked: int, text: str) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.errors import InvocationError
     from durable_dsl.engine.invocation import Invocation
     from durable_dsl.engine.loading import LoadedComponent
+    from durable_dsl.engine.oplog.summary import Summary
 
 
 class Worker(Accepting):
@@ -85,11 +86,12 @@ class Worker(Accepting):
 
     # Steering
 
-    def resume(self) -> None:
+    def resume(self, *, wait: bool = True) -> None:
         """Continue what is under way, and then the queue; returns when what was under way is done.
 
         If that fails, the worker's status tells. Raises InvocationError where the worker cannot go on at all: its build
-        does something else than its oplog has recorded, or it wants a grant.
+        does something else than its oplog has recorded, or it wants a grant. Without `wait` it returns at once; the
+        worker goes on in a thread, as long as the engine is open.
         """
         if self.status in OVER:
             raise UsageError(
@@ -97,6 +99,9 @@ class Worker(Accepting):
                 "revert it, or update it to a fixed build",
             )
         self.wake()
+        if not wait:
+            self.resume_in_background()
+            return
         failed = self._resume()
         if failed is not None and failed.type in {"Divergence", "NotGranted"}:
             raise failed
@@ -120,6 +125,10 @@ class Worker(Accepting):
         """
         mode = "snapshot-based" if snapshot else "automatic"
         if not wait:
+            if self.status == "exited" or (snapshot and self.status in OVER):
+                raise UsageError(
+                    f"a worker that is {self.status} cannot be updated{' by snapshot' if snapshot else ''}"
+                )
             update_request.request(self, component.version, mode, runs=False)
             return
         outcome = update_request.update(self, component.version, mode)
@@ -217,9 +226,12 @@ class Worker(Accepting):
         """Tell whoever runs the engine something about this worker, once."""
         self.engine.tell_once(f"warning: worker {self.name}: {text}")
 
-    def describe(self, *, full: bool = False) -> dict[str, Any]:
-        """Name, component, version, status, oplog index; `full` also what waits, what is to come, error and updates."""
-        summary = self.summary()
+    def describe(self, *, full: bool = False, summary: Summary | None = None) -> dict[str, Any]:
+        """Name, component, version, status, oplog index; `full` also what waits, what is to come, error and updates.
+
+        `summary` is what the oplog amounts to, where that is known already.
+        """
+        summary = summary or self.summary()
         driver = self._driver  # knows more than is on disk
         facts = {
             "name": self.name,
@@ -242,7 +254,7 @@ class Worker(Accepting):
             facts["error"] = None if error is None else told(error).as_json()
             facts["unfinished"] = [] if error is None else unfinished.named_in(error["message"])
             facts["grants"] = self.permissions.granted.as_json()
-            facts["wants"] = self.wants
+            facts["wants"] = self._wants(summary)
             facts["updates"] = [
                 {"version": one.version, "mode": one.mode, "status": one.status, "details": one.details}
                 for one in summary.updates
@@ -257,7 +269,10 @@ class Worker(Accepting):
     @property
     def wants(self) -> str | None:
         """What it has stopped for the want of, and how to give it; None where it may go on."""
-        return self.permissions.wants if self.summary().underway is not None else None
+        return self._wants(self.summary())
+
+    def _wants(self, summary: Summary) -> str | None:
+        return self.permissions.wants if summary.underway is not None else None
 
     def environment(self, component: LoadedComponent) -> list[tuple[str, str]]:
         """The environment that the guest sees: the worker's own, then Golem's names and ours."""
