@@ -35,7 +35,7 @@ def on_a_terminal(*command):
         pass
     finally:
         os.close(ours)
-    return written.decode().replace("\r\n", "\n"), process.wait(60)
+    return written.decode().replace("\r\n", "\n"), process.wait(300)
 
 
 @pytest.mark.guarantee("TERMINAL-1")

@@ -78,7 +78,7 @@ def test_interrupting_a_worker_of_another_process(verb, tmp_path):
     assert "in\n" == process.stderr.readline()
     assert 0 == verb("worker", "interrupt", "w")[0]
 
-    assert 3 == process.wait(20)
+    assert 3 == process.wait(300)
     assert "interrupted" in process.stderr.read()
     assert "interrupted" == facts(verb)["status"]
     assert 0 == verb("worker", "resume", "w")[0]

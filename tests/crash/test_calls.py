@@ -106,7 +106,7 @@ def test_another_call_that_waits_for_the_caller_changes_nothing(tmp_path):
         probe = engine.store.probe = EveryInstant(data, tmp_path, queued)
         started = [caller.start("run", source, idempotency_key=key) for key, source in sources.items()]
         queued.set()
-        assert list(sources) == [each.wait(30) for each in started]
+        assert list(sources) == [each.wait(300) for each in started]
     assert len(probe.states) > 5
     for left in probe.states.values():
         with opened(left, clock=SystemClock()) as engine:

@@ -29,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/slow":
             time.sleep(0.5)
         if self.path == "/together":
-            THREE.wait(30)
+            THREE.wait(300)
         status = 404 if self.path == "/missing" else 200
         told = {"method": self.command, "path": self.path, "headers": dict(self.headers.items()), "body": body}
         payload = json.dumps(told).encode()

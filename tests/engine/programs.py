@@ -95,7 +95,7 @@ def killed_when(process: subprocess.Popen[str], line: str) -> None:
 
 
 def run_command(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(data, *arguments), capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+    return subprocess.run(command(data, *arguments), capture_output=True, text=True, check=False, cwd=ROOT, timeout=600)
 
 
 def parsed(done: subprocess.CompletedProcess[str]) -> Any:

@@ -328,7 +328,7 @@ def test_ctrl_c_leaves_python_as_usual():
     assert "in\n" == process.stdout.readline()
     process.send_signal(signal.SIGINT)
 
-    assert "usable False\n" == process.communicate(timeout=30)[0]
+    assert "usable False\n" == process.communicate(timeout=300)[0]
     assert 0 == process.returncode
 
 

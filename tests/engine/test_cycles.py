@@ -53,7 +53,7 @@ def test_a_circle_of_calls_is_opened(tmp_path, places):
             engines[place].store.probe = engines[place].store.probe or Meeting(barrier)
             source = CALLS.format(component=component_id_of("script"), callee=names[(number + 1) % len(names)])
             started.append(worker(engines[place], name).start("run", source))
-        told = sorted(each.wait(60) for each in started)
+        told = sorted(each.wait(300) for each in started)
     finally:
         for engine in engines.values():
             engine.close()
@@ -68,5 +68,5 @@ def test_calls_in_one_direction_wait(tmp_path):
         busy = worker(other, "w2").start("run", "time.sleep(2.5); result = 'slept'")
         middle = worker(other, "w1").start("run", CALLS.format(component=component, callee="w2"))
         first = worker(engine, "w0").start("run", CALLS.format(component=component, callee="w1"))
-        assert ["slept", "called", "called"] == [each.wait(60) for each in (busy, middle, first)]
+        assert ["slept", "called", "called"] == [each.wait(300) for each in (busy, middle, first)]
         assert [] == engine.store.read("SELECT * FROM waits")

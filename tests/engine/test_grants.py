@@ -158,7 +158,7 @@ def test_a_request_that_is_sent_again_needs_the_grant_too(tmp_path, server):
     with opened(tmp_path, clock=SystemClock(), allow_http=["127.0.0.1"], output=Shown()) as engine:
         one = worker(engine)
         one.start("run", source, idempotency_key="k")
-        assert server.arrived.wait(20)
+        assert server.arrived.wait(300)
     sent = server.requests["GET /slow/0.4"]
     with opened(tmp_path, clock=SystemClock(), output=Shown()) as engine:
         one = engine.worker("w")

@@ -78,14 +78,14 @@ def test_a_fork_is_who_its_source_was_in_what_it_repeats(telling):
     for one in (fork, early, further):
         uri = f"urn:worker:{one.component_id}/{one.name}/run"
         assert repr((uri, f"w-{number}", b"yes")) == result_of(one)
-    assert started.wait(20).endswith("b'yes')")
+    assert started.wait(300).endswith("b'yes')")
 
 
 def test_a_fork_of_a_worker_that_is_done_replays(telling):
     """Its own uri was in the result, which is compared."""
     engine, started, promise = telling
     engine.complete_promise(promise, b"yes")
-    result = started.wait(20)
+    result = started.wait(300)
     fork = worker(engine).fork("fork")
     assert "1" == fork.invoke("run", "result = 1")
     assert result == result_of(fork)
@@ -99,7 +99,7 @@ def test_a_fork_has_its_own_promises(telling):
     assert engine.complete_promise("one", number, b"only one")
     assert result_of(one).endswith("b'only one')")
     assert engine.complete_promise(promise, b"the rest")
-    assert started.wait(20).endswith("b'the rest')")
+    assert started.wait(300).endswith("b'the rest')")
     assert engine.delete_worker("w")
 
     third = other.fork("third", number)
@@ -144,7 +144,7 @@ def test_an_id_is_never_used_again(engine):
     until(lambda: last.status == "suspended")
     index = next(record.index for record in last.oplog() if record.kind == "no-op")
     assert engine.complete_promise("w", index, b"x")  # by its worker and its index, as it is now
-    assert started.wait(20).endswith("b'x')")
+    assert started.wait(300).endswith("b'x')")
 
 
 def test_fresh_workers_do_not_take_old_answers(tmp_path):
@@ -239,7 +239,7 @@ def test_a_bad_answer_can_be_given_anew(engine):
     waiting, promise = one.oplog_index, one.describe(full=True)["waits_for"]["promise"]
     engine.complete_promise(promise, b"many")
     with pytest.raises(InvocationError, match="invalid literal"):
-        started.wait(20)
+        started.wait(300)
     one.revert(to=waiting)
     assert "suspended" == one.status
     assert engine.complete_promise(promise, b"7")
@@ -273,7 +273,7 @@ def test_an_answer_that_is_in_the_history_stays(engine):
     until(lambda: one.status == "suspended")
     promise = one.describe(full=True)["waits_for"]["promise"]
     engine.complete_promise(promise, b"x")
-    started.wait(20)
+    started.wait(300)
     kept = one.oplog_index
     one.invoke("run", "state['more'] = 1")
     one.revert(to=kept)
@@ -289,7 +289,7 @@ def test_a_fork_of_an_earlier_entry_has_promises_as_they_were_then(engine):
     until(lambda: one.status == "suspended")
     waiting = one.oplog_index
     engine.complete_promise(one.describe(full=True)["waits_for"]["promise"], b"x")
-    started.wait(20)
+    started.wait(300)
     fork = one.fork("fork", waiting)
     until(lambda: fork.status == "suspended")
     assert engine.complete_promise(fork.describe(full=True)["waits_for"]["promise"], b"y")

@@ -63,7 +63,7 @@ def test_a_worker_waits_for_a_promise_without_an_instance(tmp_path):
         index = next(record.index for record in one.oplog() if record.kind == "no-op")
         assert engine.complete_promise("w", index, b"42")
 
-        assert f"({index}, b'42')" == started.wait(10)
+        assert f"({index}, b'42')" == started.wait(300)
         assert not engine.complete_promise("w", index, b"43")
         assert ["no-op", "suspend", "golem_await_promise"] == kinds(one)[2:-1]
 
@@ -97,7 +97,7 @@ def test_one_worker_completes_another_s_promise(tmp_path):
         """)
 
         assert "(True, False)" == worker(engine, "other").invoke("run", source)
-        assert f"({index}, b'x')" == started.wait(10)
+        assert f"({index}, b'x')" == started.wait(300)
 
 
 def test_promises_that_do_not_exist(tmp_path):
@@ -149,7 +149,7 @@ def test_awaiting_an_earlier_promise_in_a_region_waits_in_place(tmp_path):
         index = next(record.index for record in one.oplog() if record.kind == "no-op")
         until(lambda: _completed(engine, index))
 
-        assert "b'x'" == started.wait(10)
+        assert "b'x'" == started.wait(300)
         assert "suspend" not in kinds(one)
 
 

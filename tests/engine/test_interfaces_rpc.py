@@ -293,10 +293,10 @@ def test_an_interrupt_reaches_a_caller_that_waits(engine, script):
     source = f"{PRELUDE}\nCALLEE = {script.id!r}\n{program(text)}"
     one = worker(engine, "caller")
     job = one.start("run", source, idempotency_key="k")
-    assert ready.wait(10)
+    assert ready.wait(300)
     one.interrupt()
     with pytest.raises(InvocationError, match="interrupted"):
-        job.wait(10)
+        job.wait(300)
     one.resume()
 
     assert "done" == one.invoke("run", source, idempotency_key="k")
@@ -395,4 +395,4 @@ def test_a_call_that_is_made_again_keeps_nobody_waiting(engine, script):
     until(lambda: "callee" in {each.name for each in engine.workers() if each.status == "suspended"})
     one.simulate_crash()
 
-    assert "(None, [1])" == job.wait(30)
+    assert "(None, [1])" == job.wait(300)

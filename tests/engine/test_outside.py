@@ -158,7 +158,7 @@ def test_whoever_has_the_id_of_a_promise_can_complete_it(world, way):
             until(world.left.exists)
             (token,) = world.seen(world.data)
             engine.complete_promise("w", int(token.strip(b"<>")), b"live")
-            assert "got b'live'" == started.wait(20)
+            assert "got b'live'" == started.wait(300)
         with opened(world.left, **options) as engine:
             assert engine.complete_promise("w", int(token.strip(b"<>")), b"later")
             assert "got b'later'" == worker(engine).invoke("run", source, idempotency_key="key")
@@ -209,12 +209,12 @@ def test_a_call_is_not_made_twice_whatever_waited_for_the_caller(tmp_path):
         first = caller.start("run", source, idempotency_key="first")
         second = caller.start("run", "result = time.time()", idempotency_key="second")
         queued.set()
-        first.wait(20)
-        second.wait(20)
+        first.wait(300)
+        second.wait(300)
     with opened(left, clock=SystemClock()) as engine:
         caller = worker(engine)
-        caller.start("run", source, idempotency_key="first").wait(20)
-        caller.start("run", "result = time.time()", idempotency_key="second").wait(20)
+        caller.start("run", source, idempotency_key="first").wait(300)
+        caller.start("run", "result = time.time()", idempotency_key="second").wait(300)
         assert "1" == worker(engine, "other").invoke("run", "result = state['n']")
 
 

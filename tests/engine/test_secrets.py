@@ -125,7 +125,7 @@ result = answer(send("get", f"{URL}/slow/5?access_token={PASSWORD}", headers=hea
     env = {"DB_PASSWORD": "hunter2hunter2", "DB": "postgres://me:hunter2hunter2@db/x", "MODE": "plain"}
     with opened(tmp_path, clock=SystemClock(), allow_http=["127.0.0.1"], env=env) as engine:
         worker(engine).start("run", source)
-        assert server.arrived.wait(20)
+        assert server.arrived.wait(300)
     told = [run_command(tmp_path, "worker", "resume", "w")]
     told += [
         run_command(tmp_path, "worker", verb, "w", *form) for verb in ("show", "oplog") for form in ([], ["--json"])

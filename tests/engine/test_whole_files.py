@@ -34,7 +34,7 @@ def writer(target, signal):
 def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
     """The target is not there before, and there is nothing but it afterwards."""
     target = tmp_path / "made" / "file"
-    assert -9 == writer(target, "SIGKILL").wait(20)
+    assert -9 == writer(target, "SIGKILL").wait(300)
     assert 1 == len(names(target.parent))
     assert not target.exists()
     write_whole(target, lambda file: file.write(b"whole"))

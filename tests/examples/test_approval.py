@@ -77,7 +77,7 @@ def test_refused_through_the_python_api(desk, tmp_path):
         started = worker.start("submit", CHAIR)
         assert engine.complete_promise(desk.question(), {"approved": False, "by": "bob", "note": "another chair?"})
 
-        assert "refused" == started.wait(20)
+        assert "refused" == started.wait(300)
         assert {} == desk.payments
 
 

@@ -152,7 +152,7 @@ def test_a_time_out_around_a_request_that_a_crash_cut_off(tmp_path):
         call = ("run", str(component_of(APP)), "waiting", "limited", server.url, "--worker", "w")
         options = ("--idempotency-key", "k", "--allow-http", server.authority)
         first = subprocess.Popen(command(tmp_path, *call, *options), stderr=subprocess.DEVNULL)
-        assert server.arrived.wait(60)
+        assert server.arrived.wait(300)
         first.kill()
         first.wait()
         started = time.monotonic()

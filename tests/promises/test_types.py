@@ -49,7 +49,7 @@ def test_a_value_of_another_type_is_refused(waiting):
             engine.complete_promise(promise, value)
         assert said in str(refused.value)
     assert engine.complete_promise(promise, {"approved": True})
-    assert "Decision(approved=True, by='nobody')" == started.wait(20)
+    assert "Decision(approved=True, by='nobody')" == started.wait(300)
 
 
 def test_a_worker_that_gives_another_type_fails(waiting, tmp_path_factory):
@@ -62,7 +62,7 @@ def test_a_worker_that_gives_another_type_fails(waiting, tmp_path_factory):
     assert "suspended" == engine.worker("w").status
     other.revert(last=1)
     assert other.invoke("approve", waits_for["promise"], True)
-    assert "Decision(approved=True, by='a worker')" == started.wait(20)
+    assert "Decision(approved=True, by='a worker')" == started.wait(300)
 
 
 def test_the_command_line_shows_and_checks_the_type(waiting, tmp_path):
@@ -78,7 +78,7 @@ def test_the_command_line_shows_and_checks_the_type(waiting, tmp_path):
     assert "is of type Decision" in refused.stderr
     done = run_command(tmp_path, "worker", "complete-promise", waits_for["promise"], '{"approved": false}')
     assert done.returncode == 0, done.stderr
-    assert "Decision(approved=False, by='nobody')" == started.wait(20)
+    assert "Decision(approved=False, by='nobody')" == started.wait(300)
 
 
 def test_a_wait_with_a_deadline_is_shown_with_both(tmp_path, tmp_path_factory):
@@ -92,7 +92,7 @@ def test_a_wait_with_a_deadline_is_shown_with_both(tmp_path, tmp_path_factory):
         assert "Decision" == waits_for["type"]
         assert waits_for["since"] < waits_for["until"]
         assert engine.complete_promise(waits_for["promise"], {"approved": True})
-        assert "Decision(approved=True, by='nobody')" == started.wait(20)
+        assert "Decision(approved=True, by='nobody')" == started.wait(300)
 
 
 def test_bytes_are_of_no_type(tmp_path, tmp_path_factory):

@@ -117,14 +117,14 @@ def test_a_host_that_cannot_look_gets_promises_last(first, tmp_path):
     with Engine.open(tmp_path, output=output) as engine:
         worker = engine.worker("w", engine.load(first))
         started = worker.start("wait-for-both")
-        assert printed.wait(20)
+        assert printed.wait(300)
         promises = "".join(shown).split()
         while worker.status != "suspended":
             time.sleep(0.005)
         for promise, value in zip(reversed(promises), ["two", "one"], strict=True):
             assert engine.complete_promise(promise, value)
 
-        assert "one two" == started.wait(10)
+        assert "one two" == started.wait(300)
 
 
 def test_a_host_that_cannot_look_refuses_a_timer_beside(first, tmp_path):
