@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-_AT_MOST = 10.0
+_AT_MOST = 2.0  # requests that go one after another never meet
 
 
 class Outside:
