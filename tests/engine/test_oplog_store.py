@@ -20,6 +20,7 @@ from durable_dsl.engine.oplog.store import FILE, INLINE_LIMIT, Store
 @pytest.fixture
 def store(tmp_path):
     opened = Store(tmp_path)
+    opened.transaction(lambda connection: connection.execute("CREATE TABLE noted (name TEXT, number INTEGER)") and None)
     yield opened
     opened.close()
 
@@ -66,13 +67,13 @@ def test_effects_wait_for_the_next_commit(store):
     """Something that belongs to an entry is done when the entry is on disk, once."""
     log = log_of(store)
     log.append(NoOp())
-    log.at_next_commit(lambda connection: connection.execute("INSERT INTO container VALUES ('c', 1)") and None)
-    assert store.read("SELECT * FROM container") == []
+    log.at_next_commit(lambda connection: connection.execute("INSERT INTO noted VALUES ('c', 1)") and None)
+    assert store.read("SELECT * FROM noted") == []
     log.commit()
     log.append(NoOp())
     log.commit()
 
-    assert store.read("SELECT name FROM container") == [("c",)]
+    assert store.read("SELECT name FROM noted") == [("c",)]
 
 
 def test_long_texts_stand_apart_and_come_back(store):
@@ -218,9 +219,9 @@ def test_one_thread_s_bad_work_does_not_take_others_with_it(store):
                 outcome[name] = "failed"
 
     statements = {
-        "good": "INSERT INTO container VALUES (hex(randomblob(8)), 1)",
+        "good": "INSERT INTO noted VALUES (hex(randomblob(8)), 1)",
         "bad": "INSERT INTO nowhere VALUES (1)",
-        "also good": "INSERT INTO container VALUES (hex(randomblob(8)), 2)",
+        "also good": "INSERT INTO noted VALUES (hex(randomblob(8)), 2)",
     }
     threads = [threading.Thread(target=work, args=item) for item in statements.items()]
     for thread in threads:
@@ -229,7 +230,7 @@ def test_one_thread_s_bad_work_does_not_take_others_with_it(store):
         thread.join()
 
     assert {"good": "done", "bad": "failed", "also good": "done"} == outcome
-    assert store.read_one("SELECT count(*) FROM container")[0] == 6
+    assert store.read_one("SELECT count(*) FROM noted")[0] == 6
 
 
 def test_threads_come_and_go_without_leaving_connections(store):
