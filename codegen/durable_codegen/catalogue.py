@@ -235,8 +235,8 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "DSL302": Entry(
         "dependency with native code only",
-        "Only pure-Python wheels run in the guest. The package has none that fits, or only for an older version, which "
-        "has to be asked for: nobody is given it without a word.",
+        "Only Python runs in the guest. The package does not work without its native code, and has no pure-Python "
+        "wheel that fits, or only one of an older version, which has to be asked for: nobody is given it unasked.",
     ),
     "DSL303": Entry(
         "dependency cannot be installed",
@@ -250,6 +250,11 @@ CATALOGUE: Mapping[str, Entry] = {
         "dependency from elsewhere",
         "uv or poetry is told to take a dependency from a path, a repository, a workspace or an index of its own. The "
         "build does not, and an index may have another package under that name, so it is not fetched there.",
+    ),
+    "DSL306": Entry(
+        "note: native code left out",
+        "The package has native wheels only, and its source shows that it works without their native code, if slower: "
+        "every import of it has something to fall back on. So it is taken without.",
     ),
     # Settings and the command line.
     "DSL401": Entry(

@@ -180,7 +180,7 @@ def _vendor(settings: Settings, into: Path, faults: list[Fault]) -> tuple[tuple[
 
     constraints = [each.text for each in settings.requirements if each.is_constraint]
     try:
-        return vendor(wanted, into, _vendor_cache(), constraints=constraints).packages
+        done = vendor(wanted, into, _vendor_cache(), constraints=constraints)
     except BuildFailed as failed:
         # Nothing is built without its dependencies; but the WIT can still be looked at.
         faults += [_placed(fault, settings) for fault in failed.faults]
@@ -190,6 +190,8 @@ def _vendor(settings: Settings, into: Path, faults: list[Fault]) -> tuple[tuple[
             except BuildFailed as also:
                 faults += also.faults
         raise BuildFailed(faults) from failed
+    faults += [_placed(note, settings) for note in done.notes]
+    return done.packages
 
 
 def _vendor_cache() -> Path:

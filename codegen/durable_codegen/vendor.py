@@ -2,9 +2,10 @@
 
 pip does the work, told to take what runs on any platform under the guest's Python. It judges environment markers by the
 Python that runs it, though, so what the guest needs beyond that is looked up in the installed metadata and fetched as
-well. Each list of requirements is installed once; the result is kept under the hash of the list. durable_dsl and wrapt
-are in every guest already (see `support`); empty stand-ins take their places here, so that pip neither fetches them nor
-takes requirements that contradict them.
+well. A package that has native wheels only, and works without their native code, is taken without it. Each list of
+requirements is installed once; the result is kept under the hash of the list. durable_dsl and wrapt are in every guest
+already (see `support`); empty stand-ins take their places here, so that pip neither fetches them nor takes requirements
+that contradict them.
 """
 
 from __future__ import annotations
@@ -22,12 +23,16 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
+from durable_codegen.fallbacks import NATIVE, is_made, refusal_of, without_native
 from durable_codegen.faults import BuildFailed, Fault
 from durable_codegen.pip import Pip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from durable_codegen.pip import Wheel
 
 __all__ = ["GUEST_ENVIRONMENT", "Vendored", "vendor"]
 
@@ -47,10 +52,9 @@ GUEST_ENVIRONMENT: Mapping[str, str] = {
 }
 
 _SUPPLIED = ("durable-dsl", "wrapt")
-_NATIVE = {".so", ".pyd", ".dylib", ".dll"}
 _KEY_FILE = ".durable-dsl-vendored"
 #: Raised when what a list of requirements leads to changes with this tool.
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Vendored:
     path: Path
     packages: tuple[tuple[str, str], ...]
     cached: bool
+    #: Notes on packages that were taken without their native code.
+    notes: tuple[Fault, ...] = ()
 
 
 def vendor(
@@ -92,7 +98,9 @@ def vendor(
                 _install(pip, wanted, target)
             _put(target, entry)
     _copy(entry, into, key)
-    return Vendored(into, tuple(sorted((each.name, each.version) for each in _installed(entry))), cached)
+    installed = sorted(_installed(entry), key=lambda each: each.name)
+    notes = tuple(note for each in installed for note in _note_on(each))
+    return Vendored(into, tuple((each.name, each.version) for each in installed), cached, notes)
 
 
 def _for_the_guest(requirements: Iterable[str]) -> list[str]:
@@ -124,8 +132,14 @@ def _install(pip: Pip, wanted: list[str], target: Path) -> None:
 
     pip goes back to the last version that runs in the guest, be it years old; nobody asked for that one.
     """
+    try:
+        elsewhere = pip.plain(wanted)
+    except BuildFailed:
+        _install_all(pip, wanted, [], target)  # it says better what is wrong
+        raise
+    _make_pure(pip, elsewhere)
     _install_all(pip, wanted, [], target)
-    newer = _newer(pip, wanted, target)
+    newer = _newer(elsewhere, target)
     if not newer:
         return
     pins = {name: f"{name}=={number}" for name, (_, number) in newer.items()}
@@ -139,6 +153,24 @@ def _install(pip: Pip, wanted: list[str], target: Path) -> None:
             except BuildFailed as alone:
                 faults += [_gone_back(name, older, number, fault) for fault in alone.faults]
         raise BuildFailed(faults or failed.faults) from failed
+
+
+def _make_pure(pip: Pip, elsewhere: Mapping[str, Wheel]) -> None:
+    """Make wheels for the guest of those elsewhere that have native code and work without it."""
+    for name, wheel in elsewhere.items():
+        exact = f"{name}=={wheel.version}"
+        if not wheel.is_native or pip.has_pure(exact):
+            continue
+        file = pip.fetch(exact)
+        if file is None:
+            continue
+        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+            refusal = refusal_of(file, Path(folder))
+        if refusal is None:
+            pip.made.mkdir(exist_ok=True)
+            without_native(file, pip.made)
+        else:
+            pip.refusals[name] = refusal
 
 
 def _install_all(pip: Pip, wanted: list[str], pins: list[str], target: Path) -> None:
@@ -155,24 +187,16 @@ def _install_all(pip: Pip, wanted: list[str], pins: list[str], target: Path) -> 
             raise BuildFailed([Fault("DSL303", f"pip does not install {', '.join(missing)}")])
         asked = sorted({*asked, *missing})
     for each in _installed(target):
-        if native := sorted(str(file) for file in each.files or () if Path(file).suffix in _NATIVE):
+        if native := sorted(str(file) for file in each.files or () if Path(file).suffix in NATIVE):
             raise BuildFailed([_native_inside(each, native[0])])
 
 
-def _newer(pip: Pip, wanted: list[str], target: Path) -> dict[str, tuple[str, str]]:
-    """The version here and the one elsewhere of what `wanted` names, where they differ."""
+def _newer(elsewhere: Mapping[str, Wheel], target: Path) -> dict[str, tuple[str, str]]:
+    """The version here and the one elsewhere of what is older here, required by name or by what is."""
     here = {canonicalize_name(each.name): each.version for each in _installed(target)}
-    named = {canonicalize_name(Requirement(text).name) for text in wanted} - set(_SUPPLIED)
-    newer: dict[str, tuple[str, str]] = {}
-    if not named:
-        return newer
-    # To look without what is required is quick, and nearly always enough.
-    for alone in (True, False):
-        elsewhere = pip.plain_versions(wanted, alone=alone)
-        newer = {name: (here[name], elsewhere[name]) for name in sorted(named) if here[name] != elsewhere.get(name)}
-        if not newer:
-            break
-    return newer
+    both = sorted(here.keys() & elsewhere.keys() - set(_SUPPLIED))
+    newer = {name: (here[name], elsewhere[name].version) for name in both}
+    return {name: (old, new) for name, (old, new) in newer.items() if Version(old) < Version(new)}
 
 
 def _missing(wanted: Iterable[str], target: Path) -> list[str]:
@@ -243,6 +267,15 @@ def _stand_in(name: str, number: str, folder: Path) -> str:
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "".join(f"{info}/{file},,\n" for file in ("METADATA", "WHEEL", "RECORD")))
     return f"{name} @ {wheel.resolve().as_uri()}"
+
+
+def _note_on(distribution: Distribution) -> Iterator[Fault]:
+    if is_made(distribution.read_text("WHEEL") or ""):
+        package = f"{distribution.name} {distribution.version}"
+        message = (
+            f"{package} has native wheels only: it is taken without their native code, on its pure-Python fallback"
+        )
+        yield Fault("DSL306", message, severity="note")
 
 
 def _native_inside(distribution: Distribution, file: str) -> Fault:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import sys
 import tarfile
 import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
+from threading import Thread
 
 import pytest
 from packaging.tags import sys_tags
@@ -15,6 +19,19 @@ from packaging.tags import sys_tags
 from durable_codegen import pip
 from durable_codegen.faults import BuildFailed
 from durable_codegen.vendor import vendor
+
+PLATFORM = next(sys_tags()).platform
+
+#: Packages that have nothing to fall back on: their files.
+NEED_NATIVE = {
+    "from_the_start": {"__init__.py": "from .core import *\n", "core.py": "from . import _core\n", "_core.so": ""},
+    "in_public": {"__init__.py": "", "etree.so": ""},
+    "when_called": {
+        "__init__.py": "try:\n    from . import _c\nexcept ImportError:\n    pass\ndef f():\n    from . import _c\n",
+        "_c.so": "",
+    },
+    "part_of_it": {"__init__.py": "", "html.py": "from . import _parser\n", "_parser.so": ""},
+}
 
 #: Name, version, tag, what it requires, files beside its module.
 WHEELS = [
@@ -43,6 +60,57 @@ WHEELS = [
     ("gone_back", "1.0", "py3-none-any", [], {}),
     ("gone_back", "2.0", "py3-none-any", ["native-now==1.0"], {}),
     ("holder", "1.0", "py3-none-any", ["gone-back<2"], {}),
+    ("via", "1.0", "py3-none-any", ["gone-back"], {}),
+    (
+        "quick",
+        "2.0",
+        f"cp314-cp314-{PLATFORM}",
+        [],
+        {
+            "quick.py": "try:\n    from _quick import FAST\nexcept ImportError:\n    FAST = False\n",
+            f"_quick.cpython-314-{PLATFORM}.so": "native",
+        },
+    ),
+    ("quick", "1.0", "py3-none-any", [], {}),
+    ("needs_quick", "1.0", "py3-none-any", ["quick"], {}),
+    (
+        "layered",
+        "1.0",
+        f"cp314-cp314-{PLATFORM}",
+        [],
+        {
+            "layered/__init__.py": "try:\n    from .fast import *\nexcept ImportError:\n    pass\n",
+            "layered/fast.py": "from layered._fast import *\n",
+            "layered/_fast.cpython-314.so": "",
+            "_layered/__init__.py": "import layered\nif layered.fast:\n    from layered._fast import *\n",
+            "layered/compiled.py": "",
+            "layered/compiled.cpython-314.so": "",
+            "layered/_untold.so": "",
+            "layered/tests/test_fast.py": "def test():\n    import layered._fast\n",
+        },
+    ),
+    (
+        "flagged",
+        "1.0",
+        f"cp314-cp314-{PLATFORM}",
+        [],
+        {
+            "flagged/_compat.py": "FAST = 1\ntry:\n    from . import _fast\nexcept ImportError:\n    FAST = 0\n",
+            "flagged/__init__.py": "from ._compat import FAST\nif FAST:\n    from ._fast import f\nelse:\n    f = 1\n",
+            "flagged/_fast.abi3.so": "",
+        },
+    ),
+    *(
+        (name, "1.0", f"cp314-cp314-{PLATFORM}", [], {f"{name}/{file}": text for file, text in files.items()})
+        for name, files in NEED_NATIVE.items()
+    ),
+    (
+        "heavy",
+        "1.0",
+        f"cp314-cp314-{PLATFORM}",
+        [],
+        {"heavy.py": "", "_heavy.so": random.Random(7).randbytes(2_000_000)},
+    ),
     ("liar", "1.0", "py3-none-any", [], {"liar_speedups.so": ""}),
 ]
 
@@ -54,7 +122,7 @@ def index(tmp_path_factory):
     for name, number, tag, requires, extra in WHEELS:
         info = f"{name}-{number}.dist-info"
         files = {
-            f"{name}.py": f"VERSION = {number!r}\n",
+            **({} if f"{name}/__init__.py" in extra else {f"{name}.py": f"VERSION = {number!r}\n"}),
             **extra,
             f"{info}/METADATA": "\n".join(
                 [
@@ -188,6 +256,74 @@ def test_a_version_that_nobody_asked_for_is_refused_by_what_is_in_the_way(tmp_pa
         "gone-back 2.0 cannot be had in the guest: native-now, which gone-back needs, has no pure-Python wheel"
     )
     assert "write gone-back<=1.0 among the dependencies" in fault.hint
+
+
+def test_the_same_goes_for_what_is_required_by_others(tmp_path, offline):
+    """An older version of a package that nobody named is nobody's wish either."""
+    fault = refused(tmp_path, "via")
+
+    assert fault.message.startswith("gone-back 2.0 cannot be had in the guest: native-now, which gone-back needs,")
+    assert (("gone-back", "1.0"), ("via", "1.0")) == vendor(
+        ["via", "gone-back<=1.0"], tmp_path / "into", tmp_path / "cache"
+    ).packages
+
+
+@pytest.mark.parametrize("requirements", [["quick"], ["needs-quick"]])
+def test_native_code_that_a_package_can_do_without_is_left_out(requirements, tmp_path, offline):
+    """The version is the one of elsewhere, not the last that was pure; the build says so, from its cache too."""
+    done = vendor(requirements, tmp_path / "into", tmp_path / "cache")
+    again = vendor(requirements, tmp_path / "again", tmp_path / "cache")
+
+    assert ("quick", "2.0") in done.packages
+    assert "except ImportError" in (done.path / "quick.py").read_text()
+    assert not list(done.path.rglob("*.so"))
+    assert done.notes == again.notes
+    (note,) = done.notes
+    assert ("DSL306", "note") == (note.code, note.severity)
+    assert note.message.startswith("quick 2.0 has native wheels only: it is taken without their native code")
+
+
+@pytest.mark.parametrize("name", ["layered", "flagged"])
+def test_what_falls_back_on_python_is_told_from_the_source(name, tmp_path, offline):
+    """Through a module of its own, by a flag; Python beside what was compiled of it stays."""
+    done = vendor([name], tmp_path / "into", tmp_path / "cache")
+
+    assert ((name, "1.0"),) == done.packages
+    assert not list(done.path.rglob("*.so"))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("from_the_start", "from_the_start/__init__.py:1 cannot do without its native code"),
+        ("in_public", "nothing in the package takes the place of in_public/etree.so"),
+        ("when_called", "when_called/__init__.py:6 cannot do without its native code"),
+        ("part_of_it", "part_of_it/html.py:1 cannot do without its native code"),
+    ],
+)
+def test_what_needs_its_native_code_is_refused_with_the_place(name, why, tmp_path, offline):
+    """From the first import on, for a module that is the API, inside a function, for a part of it."""
+    fault = refused(tmp_path, name)
+
+    assert "DSL302" == fault.code
+    assert f"It does not work without: {why}." == fault.detail
+
+
+def test_a_wheel_that_is_too_large_is_not_fetched_to_the_end(tmp_path, offline, index, monkeypatch):
+    """It would be refused in any case, a gigabyte later."""
+    monkeypatch.setattr(pip, "_LARGEST", 1.0)
+    handler = partial(SimpleHTTPRequestHandler, directory=index)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("PIP_FIND_LINKS", f"http://127.0.0.1:{server.server_port}/")
+        try:
+            fault = refused(tmp_path, "heavy")
+        finally:
+            server.shutdown()
+            thread.join()
+
+    assert ("DSL302", "") == (fault.code, fault.detail)
 
 
 @pytest.mark.parametrize("requirements", [["gone-back<=1.0"], ["gone-back", "holder"]])
