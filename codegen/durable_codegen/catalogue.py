@@ -256,6 +256,15 @@ CATALOGUE: Mapping[str, Entry] = {
         "The package has native wheels only, and its source shows that it works without their native code, if slower: "
         "every import of it has something to fall back on. So it is taken without.",
     ),
+    "DSL307": Entry(
+        "too many data files",
+        "The data files of the app and its packages are in the component, and in the memory of each worker. The detail "
+        "names the largest. The setting data-limit, in megabytes, is 32 if nothing else is said.",
+    ),
+    "DSL308": Entry(
+        "note: many data files",
+        "The data files in the component have more than a megabyte. Nothing is wrong with that.",
+    ),
     # Settings and the command line.
     "DSL401": Entry(
         "unknown setting",

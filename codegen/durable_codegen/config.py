@@ -42,11 +42,12 @@ SETTINGS: Mapping[str, tuple[type, ...]] = {
     "import-timeout": (int, float),
     "components": (dict,),
     "overlapping-requests": (bool,),
+    "data-limit": (int, float),
 }
 
 _ENVIRONMENT = "DURABLE_DSL_"
-_DEFAULT_TIMEOUT = 60.0
-_LONGEST_TIMEOUT = 86_400.0
+#: Setting → what it is if nothing is said, its largest value, and its unit.
+_LIMITS = {"import-timeout": (60.0, 86_400.0, "seconds"), "data-limit": (32.0, 4096.0, "megabytes")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ class Settings:
     components: Mapping[str, str] = field(default_factory=dict)
     #: Whether requests may overlap, which servers of Golem 1.x do not find their way through.
     overlapping: bool = False
+    #: Megabytes of data files that a component may hold.
+    data_limit: float = 32.0
 
     def place_of(self, setting: str) -> tuple[str | None, int | None]:
         """Where a setting stands in the project's file; nowhere for one that was given otherwise."""
@@ -124,7 +127,8 @@ def resolve(
 
     app = _app(given, table, folder, root, faults)
     requirements = _requirements(given, table, folder, root, project, faults)
-    timeout = _timeout(given.get("import-timeout", table.get("import-timeout", _DEFAULT_TIMEOUT)), faults)
+    timeout = _limit("import-timeout", given, table, faults)
+    data_limit = _limit("data-limit", given, table, faults)
     world_module = text("world-module")
     if world_module is not None and not is_module_name(world_module):
         wrong = _wrong("world-module", world_module, "the name of a Python module, such as my_world")
@@ -155,6 +159,7 @@ def resolve(
         given_name=name,
         components=components if isinstance(components, dict) else {},
         overlapping=_overlapping(given, table),
+        data_limit=data_limit,
     )
 
 
@@ -171,15 +176,17 @@ def _given(name: str, flags: Mapping[str, object], environment: Mapping[str, str
     return environment.get(_ENVIRONMENT + name.upper().replace("-", "_")) or None
 
 
-def _timeout(value: object, faults: list[Fault]) -> float:
-    """The limit in seconds; a variable of the environment is text."""
+def _limit(setting: str, given: Mapping[str, object], table: Mapping[str, object], faults: list[Fault]) -> float:
+    """A limit as a number; a variable of the environment is text."""
+    usual, largest, unit = _LIMITS[setting]
+    value = given.get(setting, table.get(setting, usual))
     try:
-        seconds = float(str(value))
+        number = float(str(value))
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= _LONGEST_TIMEOUT:
-        faults.append(_wrong("import-timeout", value, f"a number of seconds up to {_LONGEST_TIMEOUT:g}"))
-    return seconds
+        number = 0.0
+    if not 0 < number <= largest:
+        faults.append(_wrong(setting, value, f"a number of {unit} up to {largest:g}"))
+    return number
 
 
 def _wrong(setting: str, value: object, takes: str) -> Fault:

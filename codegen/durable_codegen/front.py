@@ -16,9 +16,10 @@ from durable_codegen.checks import RESERVED, check_names
 from durable_codegen.codefirst import check_committed, infer_world
 from durable_codegen.compose import compose
 from durable_codegen.config import DEFAULT_WORLD_MODULE
+from durable_codegen.datafiles import data_faults
 from durable_codegen.faults import BuildFailed, Fault, errors_in
 from durable_codegen.guest import guest_python
-from durable_codegen.libraries import imports_asyncio
+from durable_codegen.libraries import imports_asyncio, reads_data
 from durable_codegen.modules import Root, find, reachable
 from durable_codegen.names import interface_modules, snake
 from durable_codegen.plan import make_plan
@@ -119,6 +120,8 @@ def run_front(settings: Settings, work: Path, stage_of: Callable[[str], Abstract
     else:
         staged = first.staged
     found = staged.found
+    if reads_data(sources.modules):
+        faults += data_faults([staged.folder, vendored], settings.data_limit)
     with stage_of("plan"):
         marked = _without_unmarked(sources, found)
         plan = _plan(settings, marked, found, stubs, faults, first.inferred if first else None)

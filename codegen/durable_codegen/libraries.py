@@ -9,6 +9,7 @@ that wait with the host.
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
 
     from durable_codegen.modules import Module
 
-__all__ = ["GENERATED", "HTTP_LIBRARIES", "imported_modules", "imports_asyncio", "libraries_in_use", "supplied"]
+__all__ = [
+    "GENERATED",
+    "HTTP_LIBRARIES",
+    "imported_modules",
+    "imports_asyncio",
+    "libraries_in_use",
+    "reads_data",
+    "supplied",
+]
 
 #: The module that is imported before the app.
 GENERATED: Final = "durable_libraries"
@@ -29,6 +38,8 @@ HTTP_LIBRARIES: Final = frozenset(
 _METADATA: Final = "importlib.metadata"
 #: Read data files of packages, which a component does not have either.
 _DATA: Final = frozenset({"importlib.resources", "importlib_resources", "pkgutil", "zoneinfo"})
+#: What a module knows of where it stands.
+_PLACES: Final = frozenset({"__file__", "__path__"})
 _VENDORED: Final = ("urllib3", "requests", "httpx")
 
 
@@ -48,6 +59,15 @@ def imports_asyncio(modules: Mapping[str, Module]) -> bool:
     return any(name.partition(".")[0] == "asyncio" for name in imported_modules(modules))
 
 
+def reads_data(modules: Mapping[str, Module]) -> bool:
+    """Whether any of the modules may read data files: by the library, or by a path that starts where it stands."""
+    return bool(imported_modules(modules) & _DATA) or any(map(_names_its_place, modules.values()))
+
+
+def _names_its_place(module: Module) -> bool:
+    return any(isinstance(node, ast.Name) and node.id in _PLACES for node in ast.walk(module.tree))
+
+
 def libraries_in_use(modules: Mapping[str, Module]) -> tuple[str, ...] | None:
     """The libraries that the generated module sees to, None if it is not needed.
 
@@ -57,7 +77,7 @@ def libraries_in_use(modules: Mapping[str, Module]) -> tuple[str, ...] | None:
     found = ["asyncio"] if imports_asyncio(modules) else []
     if _METADATA in imported:
         found.append(_METADATA)
-    if imported & _DATA:
+    if reads_data(modules):
         found.append("importlib.resources")
     if imported & HTTP_LIBRARIES:
         found += ["ssl", "http.client", *(name for name in _VENDORED if name in modules)]

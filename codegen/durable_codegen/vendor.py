@@ -272,9 +272,7 @@ def _stand_in(name: str, number: str, folder: Path) -> str:
 def _note_on(distribution: Distribution) -> Iterator[Fault]:
     if is_made(distribution.read_text("WHEEL") or ""):
         package = f"{distribution.name} {distribution.version}"
-        message = (
-            f"{package} has native wheels only: it is taken without their native code, on its pure-Python fallback"
-        )
+        message = f"{package} has native wheels only: it is taken without native code, on its pure-Python fallback"
         yield Fault("DSL306", message, severity="note")
 
 

@@ -1,8 +1,9 @@
 """The data files of the app and its packages in a component, which has no files that it could read.
 
 They are read while the component is built, where the files are there, and kept in memory. `importlib.resources`,
-`pkgutil.get_data` and a loader's `get_data` answer with them, and so does what stands on these, zoneinfo among them. A
-package that holds data and that nothing has imported yet can be imported to name it.
+`pkgutil.get_data` and a loader's `get_data` answer with them, and so does what stands on these, zoneinfo among them;
+`open` too, with the path that they had (see `package_files`). A package that holds data and that nothing has imported
+yet can be imported to name it.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from importlib.resources.abc import Traversable, TraversableResources
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
+from durable_dsl.binding import package_files
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import PurePath
     from types import ModuleType
 
-__all__ = ["Data", "Finder", "install"]
+__all__ = ["Data", "Finder", "install", "is_data"]
 
 _CODE: Final = frozenset({".py", ".pyc", ".pyi", ".so"})
 
@@ -150,6 +154,7 @@ def install() -> None:
     roots = [str(root) for root in (Path(each).absolute() for each in sys.path if each) if str(root) != own]
     finder = Finder(roots, dict(_read(roots)))
     files = finder.files
+    package_files.install(files)
     sys.meta_path.append(finder)
     plain = machinery.SourceFileLoader.get_data
 
@@ -169,12 +174,16 @@ def install() -> None:
     machinery.NamespaceLoader.get_resource_reader = namespace_reader  # type: ignore[method-assign,assignment]
 
 
+def is_data(path: PurePath) -> bool:
+    """Whether a file of that path below a root is data, and neither code nor what an installation leaves."""
+    hidden = any(part == "__pycache__" or part.endswith(".dist-info") for part in path.parts)
+    return not hidden and path.suffix not in _CODE
+
+
 def _read(roots: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     for root in roots:
         for path in sorted(Path(root).rglob("*")):
-            parts = path.relative_to(root).parts
-            hidden = any(part == "__pycache__" or part.endswith(".dist-info") for part in parts)
-            if not hidden and path.suffix not in _CODE and path.is_file():
+            if is_data(path.relative_to(root)) and path.is_file():
                 yield str(path), path.read_bytes()
 
 

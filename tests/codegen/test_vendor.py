@@ -280,7 +280,7 @@ def test_native_code_that_a_package_can_do_without_is_left_out(requirements, tmp
     assert done.notes == again.notes
     (note,) = done.notes
     assert ("DSL306", "note") == (note.code, note.severity)
-    assert note.message.startswith("quick 2.0 has native wheels only: it is taken without their native code")
+    assert note.message.startswith("quick 2.0 has native wheels only: it is taken without native code")
 
 
 @pytest.mark.parametrize("name", ["layered", "flagged"])
