@@ -25,7 +25,12 @@ from durable_dsl.remote_methods import METHOD, Declared, compiled_methods, kebab
 from durable_dsl.remote_values import case
 
 if sys.platform == "wasi":
-    from durable_dsl.binding.remote_guest import call, call_async, start
+    import durable_remote_host
+
+    if hasattr(durable_remote_host, "WasmRpc"):
+        from durable_dsl.binding.remote_guest import call, call_async, start
+    else:  # a component that only declares protocols calls nobody, and imports nothing for it
+        from durable_dsl.binding.remote_native import call, call_async, start
 else:
     from durable_dsl.binding.remote_native import call, call_async, start
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from durable_codegen.faults import Fault
-from durable_dsl.binding.package_data import is_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from pathlib import Path, PurePath
 
 __all__ = ["data_faults"]
 
+#: As the guest sees it, which keeps the files (see durable_dsl.binding.package_data).
+_CODE: Final = frozenset({".py", ".pyc", ".pyi", ".so"})
 _MEGABYTE: Final = 1_000_000
 _SHOWN: Final = 5
 
@@ -23,7 +24,7 @@ def data_faults(roots: Sequence[Path], limit: float) -> Iterator[Fault]:
         path.relative_to(root).as_posix(): path.stat().st_size
         for root in roots
         for path in sorted(root.rglob("*"))
-        if is_data(path.relative_to(root)) and path.is_file()
+        if _is_data(path.relative_to(root)) and path.is_file()
     }
     whole = sum(sizes.values()) / _MEGABYTE
     largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:_SHOWN]
@@ -35,3 +36,8 @@ def data_faults(roots: Sequence[Path], limit: float) -> Iterator[Fault]:
     elif whole > 1:
         message = f"the component holds {whole:.1f} MB of data files; the largest: {listed}"
         yield Fault("DSL308", message, severity="note")
+
+
+def _is_data(path: PurePath) -> bool:
+    hidden = any(part == "__pycache__" or part.endswith(".dist-info") for part in path.parts)
+    return not hidden and path.suffix not in _CODE

@@ -144,7 +144,7 @@ class _WrapperWriter:
             watched=self._watched(),
             transacts=self._transacts,
             keyed=asks_for_keys(sources.values()),
-            exchanges=any(each.module in EXCHANGING for each in composed.features),
+            exchanges=any(each.module in EXCHANGING and each.interfaces for each in composed.features),
         )
 
     def text(self, header: Header, late: Sequence[str]) -> str:

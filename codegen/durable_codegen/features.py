@@ -30,6 +30,8 @@ class Feature:
     template: str
     #: Variable of the template → the interface whose bindings' module it names; these are imported.
     interfaces: Mapping[str, str]
+    #: What of the module asks nothing of the host: a component that reaches no more of it imports nothing for it.
+    declaring: frozenset[str] = field(default=frozenset())
     #: Modules of others that stand on it in the guest.
     libraries: frozenset[str] = field(default=frozenset())
 
@@ -55,5 +57,6 @@ FEATURES: Final[tuple[Feature, ...]] = (
         generated="durable_remote_host",
         template="remote_host.py.jinja",
         interfaces={"types": "golem:rpc/types"},
+        declaring=frozenset({"RemoteError", "case", "interface", "method"}),
     ),
 )

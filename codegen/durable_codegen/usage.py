@@ -126,6 +126,24 @@ class Usage:
         reached = [*self._bound.values(), *filter(None, map(self._path, _attributes(self._tree)))]
         return any(path == module or path.startswith(f"{module}.") for path in reached)
 
+    def members(self, module: str) -> frozenset[str]:
+        """What is reached of a module of durable_dsl, by name; "*" where that cannot be told."""
+        found = {path for path in self._bound.values() if path.startswith(f"{module}.")}
+        whole = {module, _PACKAGE}
+        covered: set[int] = set()
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Attribute) and id(node) not in covered:
+                path = self._path(node)
+                if path is not None:
+                    covered.update(map(id, _chain(node)))
+                    found.add(path)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in covered:
+                found.add(self._bound.get(node.id, ""))
+            elif isinstance(node, ast.Constant) and _names_package(node.value):
+                found.add(module)
+        names = {path[len(module) + 1 :].partition(".")[0] for path in found if path.startswith(f"{module}.")}
+        return frozenset(names | {"*"} if self._star or found & whole else names)
+
     @property
     def is_vague(self) -> bool:
         """Whether it cannot be told which words the module reaches."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from durable_codegen.features import FEATURES
@@ -53,12 +54,20 @@ def words_in_use(modules: Iterable[Module]) -> HostWords:
 
 
 def features_in_use(modules: Iterable[Module], reached: Mapping[str, Module]) -> tuple[Feature, ...]:
-    """The features that any of these modules can reach, or that libraries among what the app reaches stand on."""
+    """The features that any of these modules can reach, or that libraries among what the app reaches stand on.
+
+    Where no more is reached of one than what only declares something, it is there without its interfaces.
+    """
     usages = [Usage(module) for module in modules]
     imported = imported_modules(reached)
-    return tuple(
-        each for each in FEATURES if imported & each.libraries or any(usage.reaches(each.module) for usage in usages)
-    )
+    found = []
+    for each in FEATURES:
+        using = [usage for usage in usages if usage.reaches(each.module)]
+        if imported & each.libraries or any(usage.members(each.module) - each.declaring for usage in using):
+            found.append(each)
+        elif using:
+            found.append(replace(each, interfaces={}))
+    return tuple(found)
 
 
 def transacts(modules: Iterable[Module]) -> bool:

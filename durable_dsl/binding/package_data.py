@@ -22,10 +22,9 @@ from durable_dsl.binding import package_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import PurePath
     from types import ModuleType
 
-__all__ = ["Data", "Finder", "install", "is_data"]
+__all__ = ["Data", "Finder", "install"]
 
 _CODE: Final = frozenset({".py", ".pyc", ".pyi", ".so"})
 
@@ -174,16 +173,12 @@ def install() -> None:
     machinery.NamespaceLoader.get_resource_reader = namespace_reader  # type: ignore[method-assign,assignment]
 
 
-def is_data(path: PurePath) -> bool:
-    """Whether a file of that path below a root is data, and neither code nor what an installation leaves."""
-    hidden = any(part == "__pycache__" or part.endswith(".dist-info") for part in path.parts)
-    return not hidden and path.suffix not in _CODE
-
-
 def _read(roots: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     for root in roots:
         for path in sorted(Path(root).rglob("*")):
-            if is_data(path.relative_to(root)) and path.is_file():
+            parts = path.relative_to(root).parts
+            hidden = any(part == "__pycache__" or part.endswith(".dist-info") for part in parts)
+            if not hidden and path.suffix not in _CODE and path.is_file():
                 yield str(path), path.read_bytes()
 
 

@@ -130,11 +130,9 @@ def install(files: Mapping[str, bytes]) -> None:
 
     def listed(path: Any = ".") -> list[Any]:
         place = tree.place(path)
-        return (
-            plain_listdir(path)
-            if place is None or place not in tree.folders
-            else [each.name for each in tree.entries(place)]
-        )
+        if place is None or place not in tree.folders:
+            return plain_listdir(path)
+        return [each.name for each in tree.entries(place)]
 
     def scanned(path: Any = ".") -> Any:
         place = tree.place(path)

@@ -96,6 +96,39 @@ def test_calls_of_other_workers_bring_golem_rpc_and_the_components_of_the_settin
     assert '"stock": "4ac76c98-5f0c-4b4e-9d53-0d2f0e0a9a11"' in files["durable_remote_host.py"]
 
 
+@pytest.mark.parametrize(
+    ("use", "imported"),
+    [
+        ("", False),
+        ("\n\nCLIENT = remote.client", True),
+        ("\n\nother = [remote]", True),
+        ("\n\nimport durable_dsl", False),
+    ],
+)
+def test_what_only_declares_the_functions_of_others_imports_nothing(emit, use, imported):
+    """A protocol that is shared with those who call; handed on as a whole, the module counts as used."""
+    source = f"""from typing import Protocol
+
+from durable_dsl import export, remote
+
+
+class Stock(Protocol):
+    @remote.method
+    def left(self, sku: str) -> int: ...
+
+
+@export
+def call(url: str) -> str:
+    return url
+{use}
+"""
+    files, world = emit(source)
+
+    assert imported == ("golem:rpc" in world)
+    assert imported == ("close_exchanges" in files["durable_wrapper.py"])
+    assert "COMPONENTS" in files["durable_remote_host.py"]
+
+
 def test_components_are_a_table_of_texts(emit):
     """Anything else is a fault of the settings."""
     with pytest.raises(BuildFailed) as failed:
