@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import argparse
 
     from durable_dsl.engine.api import Engine
-    from durable_dsl.engine.component import Export
+    from durable_dsl.engine.exports import Export
     from durable_dsl.engine.worker import Worker
 
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import results
+from durable_dsl.engine.arguments import arguments_text, result_of
 from durable_dsl.engine.elsewhere import carried_out
 from durable_dsl.engine.errors import InvocationError, KeyInUse
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.entries import ExportedFunctionInvoked as _Begin
 from durable_dsl.engine.oplog.summary import OVER
-from durable_dsl.engine.session import arguments_text, result_of
 from durable_dsl.engine.turns import Turns
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.component import Export
     from durable_dsl.engine.driver import Driver
+    from durable_dsl.engine.exports import Export
 
 #: How old a begun invocation is, in nanoseconds, of which nothing is taken back any more.
 _SETTLES = 50_000_000

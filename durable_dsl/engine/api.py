@@ -30,6 +30,7 @@ from durable_dsl.engine.cycles import Waiting
 from durable_dsl.engine.errors import StoreError, UsageError
 from durable_dsl.engine.grants import Grants, values_of
 from durable_dsl.engine.idle import Idle
+from durable_dsl.engine.interfaces.registry import lookup
 from durable_dsl.engine.loading import LoadedComponent, build_facts, name_of
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.oplog.store import Store
@@ -199,7 +200,7 @@ class Engine:
         except ChangedFile:
             raise StoreError(str(file.path), "the file was replaced while it was loaded; try again") from None
         file.release()
-        return self._remember(LoadedComponent(component, build))
+        return self._remember(LoadedComponent(component, build, lookup))
 
     def component_of(self, name: str, version: int) -> LoadedComponent:
         """A build that the data directory has."""
@@ -210,7 +211,7 @@ class Engine:
         build = self.catalogue.build(name, version)
         stored = self.catalogue.stored(build)
         try:
-            return self._remember(LoadedComponent(self._compile(stored), build))
+            return self._remember(LoadedComponent(self._compile(stored), build, lookup))
         except ChangedFile:
             raise self.catalogue.damaged(build) from None
         finally:

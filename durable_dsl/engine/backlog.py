@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from durable_dsl.engine.arguments import arguments_of
 from durable_dsl.engine.bridge_errors import UnknownExport
 from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.invocation import Invocation
-from durable_dsl.engine.session import arguments_of
 
 if TYPE_CHECKING:
     from durable_dsl.engine.api import Engine

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from durable_dsl.engine.bridge_imports import ImportSet
-    from durable_dsl.engine.component import Export
+    from durable_dsl.engine.exports import Export
     from durable_dsl.engine.types import GuestResource
 
 _VAL_WORDS = ffi.VAL_SIZE // 8

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from durable_dsl.engine import types as t
-    from durable_dsl.engine.component import Component, Export, Import
+    from durable_dsl.engine.component import Component
+    from durable_dsl.engine.exports import Export, Import
 
 
 class Lookup(Protocol):

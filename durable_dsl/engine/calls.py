@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import queue, results
+from durable_dsl.engine.arguments import arguments_text, result_of
 from durable_dsl.engine.control import request_release
 from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
 from durable_dsl.engine.invocation import Invocation
 from durable_dsl.engine.oplog.entries import Create
-from durable_dsl.engine.session import arguments_text, result_of
 from durable_dsl.engine.signals import Closing, NotGranted
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from durable_dsl.engine.component import Export
+    from durable_dsl.engine.exports import Export
     from durable_dsl.engine.host import Host
     from durable_dsl.engine.worker import Worker
 

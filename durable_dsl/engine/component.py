@@ -14,8 +14,7 @@ import mmap
 import os
 import threading
 import zlib
-from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from durable_dsl.engine.bridge_errors import ComponentFault, UnknownExport
 from durable_dsl.engine.bridge_types import Interface, Reflection
 from durable_dsl.engine.cache import is_own, tidy, used
 from durable_dsl.engine.component_file import ComponentFile
+from durable_dsl.engine.exports import Export, Import
 from durable_dsl.engine.function_names import spellings
 from durable_dsl.engine.types import FunctionType, Own, Resource
 from durable_dsl.engine.undisturbed import undisturbed
@@ -46,46 +46,6 @@ _COMPILE = "DURABLE_DSL_COMPILE"
 
 _engines: dict[str, wasmtime.Engine] = {}
 _engines_lock = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """An imported interface. `id` is as the component has it, `name` leaves the version out."""
-
-    id: str
-    name: str
-    version: str
-    functions: tuple[str, ...]
-    resources: dict[str, Resource]
-    _interface: Interface
-    _reflection: Reflection
-
-    def type_of(self, function: str) -> FunctionType:
-        """The type of one of `functions`, read when asked for."""
-        return self._reflection.function(self._interface, function)
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """An exported function; `[drop]cart` stands for dropping a resource, which WIT has no function for."""
-
-    name: str
-    interface: str
-    function: str
-    type: FunctionType
-    #: What callers may leave out at the end, by name and as JSON.
-    defaults: Mapping[str, Any] = field(default_factory=dict, compare=False, kw_only=True)
-
-    @property
-    def signature(self) -> str:
-        return self.type.signature(self.function)
-
-    @property
-    def dropped(self) -> Resource | None:
-        """The resource that this export drops, or None."""
-        if self.function.startswith("[drop]") and isinstance(kind := self.type.params[0][1], Own):
-            return kind.resource
-        return None
 
 
 class Component:
@@ -162,7 +122,8 @@ class Component:
     def _import(self, interface: Interface) -> Import:
         name, _, version = interface.id.partition("@")
         functions = tuple(interface.functions)
-        return Import(interface.id, name, version, functions, interface.resources, interface, self._reflection)
+        type_of = partial(self._reflection.function, interface)
+        return Import(interface.id, name, version, functions, interface.resources, type_of)
 
     def _exports(self, defaults: Mapping[str, Mapping[str, Any]]) -> list[Export]:
         found = []

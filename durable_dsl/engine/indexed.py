@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.component import Component, Export
 from durable_dsl.engine.errors import UsageError
+from durable_dsl.engine.exports import Export
 from durable_dsl.engine.json_form import python_arguments
 from durable_dsl.engine.types import FunctionType
+
+if TYPE_CHECKING:
+    from durable_dsl.engine.component import Component
 
 _FORM = re.compile(
     r"(?:(?P<interface>[^#()]+)#)?(?P<resource>[\w-]+)\((?P<arguments>.*)\)\.(?P<method>[\w-]+)\Z", re.DOTALL

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.component import Export
+    from durable_dsl.engine.exports import Export
 
 
 _making_event = threading.Lock()

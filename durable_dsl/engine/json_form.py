@@ -21,7 +21,7 @@ from durable_dsl.engine.values import ValueFault, counted, find_fault, listed, o
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from durable_dsl.engine.component import Export
+    from durable_dsl.engine.exports import Export
 
 _TEXT_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _PLAIN_TEXT = frozenset({t.Primitive("string"), t.Primitive("char")})

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.bridge import ImportSet, UnknownExport
 from durable_dsl.engine.indexed import indexed
-from durable_dsl.engine.interfaces.registry import lookup
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from durable_dsl.engine.bridge_imports import Lookup
     from durable_dsl.engine.catalogue import Build
-    from durable_dsl.engine.component import Component, Export
+    from durable_dsl.engine.component import Component
+    from durable_dsl.engine.exports import Export
     from durable_dsl.engine.guest_errors import Roots
     from durable_dsl.engine.types import FunctionType
 
@@ -32,7 +32,7 @@ def name_of(path: Path, facts: dict[str, Any] | None) -> str:
 class LoadedComponent:
     """One build of a component. `name` and `version` are the data directory's, `hash` is its content's."""
 
-    def __init__(self, component: Component, build: Build, lookup: Lookup = lookup) -> None:
+    def __init__(self, component: Component, build: Build, lookup: Lookup) -> None:
         self._component = component
         self._lookup = lookup
         self.build = build

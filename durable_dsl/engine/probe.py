@@ -6,10 +6,9 @@ leaves like any failure of the host: nothing more is written, and what was in me
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
     from durable_dsl.engine.oplog.entries import Entry, FunctionType
 
 #: Inside a host call that is performed: before its effect, after it and before its record, before the guest's answer.
@@ -19,8 +18,8 @@ Place: TypeAlias = Literal["before", "effect", "answer"]
 class Probe(Protocol):
     """Who listens. Calls come from the threads that run workers; `worker` is a worker's number in the database."""
 
-    def called(self, place: Place, host: Host, name: str, function_type: FunctionType) -> None:
-        """A host call that is performed, recorded or not, has come to `place`."""
+    def called(self, place: Place, host: Any, name: str, function_type: FunctionType) -> None:
+        """A host call that is performed, recorded or not, has come to `place`; `host` is the `Host` of its instance."""
         ...
 
     def added(self, worker: int, index: int, entry: Entry) -> None:

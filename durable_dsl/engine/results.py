@@ -14,7 +14,7 @@ from durable_dsl.engine.oplog.summary import taken_back
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from durable_dsl.engine.component import Export
+    from durable_dsl.engine.exports import Export
     from durable_dsl.engine.oplog.store import Store
 
 

@@ -6,15 +6,15 @@ completed goes live where its record ends and is completed here.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine import queue
+from durable_dsl.engine.arguments import arguments_of, arguments_text, result_text
 from durable_dsl.engine.bridge import GuestResource, Instance
 from durable_dsl.engine.host import PERSIST_NOTHING, Host
 from durable_dsl.engine.identity import Identity
 from durable_dsl.engine.indexed import IndexedExport
-from durable_dsl.engine.json_form import ArgumentFault, restore, to_json
+from durable_dsl.engine.json_form import ArgumentFault
 from durable_dsl.engine.oplog.cursor import Cursor
 from durable_dsl.engine.oplog.entries import (
     CreateResource,
@@ -30,9 +30,9 @@ from durable_dsl.engine.values import ValueFault
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from durable_dsl.engine.component import Export
+    from durable_dsl.engine.exports import Export
     from durable_dsl.engine.invocation import Invocation
     from durable_dsl.engine.loading import LoadedComponent
     from durable_dsl.engine.oplog.cursor import ReplayRow
@@ -40,34 +40,6 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.regions import Regions
     from durable_dsl.engine.signals import Signal
     from durable_dsl.engine.worker import Worker
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def arguments_text(export: Export, arguments: Sequence[Any]) -> str:
-    """Arguments as the JSON array that goes into the oplog."""
-    kinds = [kind for _, kind in export.type.params]
-    return _encode([to_json(value, kind) for value, kind in zip(arguments, kinds, strict=True)])
-
-
-def arguments_of(export: Export, request: str) -> list[Any]:
-    """The inverse of `arguments_text`; raises ArgumentFault where another build recorded what does not fit this one."""
-    values = json.loads(request)
-    try:
-        return [restore(value, kind) for value, (_, kind) in zip(values, export.type.params, strict=True)]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ArgumentFault(export.signature, "", f"the recorded arguments {request} do not fit") from error
-
-
-def result_text(export: Export, value: Any) -> str:
-    return "null" if export.type.result is None else _encode(to_json(value, export.type.result))
-
-
-def result_of(export: Export, response: str) -> Any:
-    """The inverse of `result_text`."""
-    if export.type.result is None:
-        return None
-    return restore(json.loads(response), export.type.result)
 
 
 class Session:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.catalogue import WorkerRow
-    from durable_dsl.engine.component import Export
     from durable_dsl.engine.errors import InvocationError
+    from durable_dsl.engine.exports import Export
     from durable_dsl.engine.invocation import Invocation
     from durable_dsl.engine.loading import LoadedComponent
     from durable_dsl.engine.oplog.summary import Summary

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 
 from durable_dsl.engine import types as t
 from durable_dsl.engine.bridge import GuestResource
-from durable_dsl.engine.component import Export
 from durable_dsl.engine.errors import UsageError
+from durable_dsl.engine.exports import Export
 from durable_dsl.engine.json_form import (
     ArgumentFault,
     arguments,

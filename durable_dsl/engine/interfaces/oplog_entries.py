@@ -20,7 +20,7 @@ from durable_dsl.engine.oplog import entries as e
 from durable_dsl.engine.wit_nodes import Node, write_results, write_value
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.component import Export
+    from durable_dsl.engine.exports import Export
     from durable_dsl.engine.types import GuestResource
     from durable_dsl.engine.worker import Worker
 

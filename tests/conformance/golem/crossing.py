@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from durable_dsl.engine.component import Component, Export
+    from durable_dsl.engine.component import Component
+    from durable_dsl.engine.exports import Export
 
 __all__ = ["GuestTrap", "Instance", "component_of", "export_of"]
 
