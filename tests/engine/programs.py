@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from tests.engine.tampering import change_entry
 from tests.guests import guest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from durable_dsl.engine.worker import Worker
 
 ROOT = Path(__file__).parent.parent.parent
@@ -63,6 +66,15 @@ def kinds(worker: Worker, *, runtime: bool = False) -> list[str]:
 
 def kind_of(record: Any) -> str:
     return record.entry.function if record.kind == "imported-function-invoked" else record.kind
+
+
+def wait_for(holds: Callable[[], object]) -> None:
+    """Wait for what is certain to come."""
+    for _ in range(2000):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come about")
 
 
 def is_runtime(record: Any) -> bool:

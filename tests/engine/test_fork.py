@@ -7,7 +7,7 @@ import pytest
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError
 from tests.engine.outside import leave
-from tests.engine.programs import again, kinds, opened, program
+from tests.engine.programs import again, kinds, opened, program, wait_for
 from tests.guests import guest
 
 FORKS = program("""
@@ -77,16 +77,6 @@ def test_the_copy_has_copies_of_promises(tmp_path):
 def iter_until(one, kind):
     wait_for(lambda: any(record.kind == kind for record in one.oplog()))
     return [record for record in one.oplog() if record.kind == kind]
-
-
-def wait_for(holds):
-    import time
-
-    for _ in range(2000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come about")
 
 
 def test_at_most_once_calls_before_and_the_fork_itself(tmp_path):

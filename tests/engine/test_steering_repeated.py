@@ -10,7 +10,7 @@ import pytest
 
 from durable_dsl.engine.clock import SystemClock
 from tests.engine.outside import leave
-from tests.engine.programs import opened, program
+from tests.engine.programs import opened, program, wait_for
 from tests.guests import guest
 
 SECOND = ("VERSION = 1", "VERSION = 2")
@@ -170,13 +170,3 @@ def test_a_snapshot_that_was_asked_for_is_taken_by_the_next_process(tmp_path):
         engine.settle()
         assert "(2, 2)" == engine.reach("target").invoke("run", COUNT)
         wait_for(lambda: not engine.store.read("SELECT 1 FROM control"))
-
-
-def wait_for(holds):
-    import time
-
-    for _ in range(2000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come about")
