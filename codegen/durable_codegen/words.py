@@ -63,11 +63,15 @@ def features_in_use(modules: Iterable[Module], reached: Mapping[str, Module]) ->
     found = []
     for each in FEATURES:
         using = [usage for usage in usages if usage.reaches(each.module)]
-        if imported & each.libraries or any(usage.members(each.module) - each.declaring for usage in using):
+        if imported & each.libraries or any(_asks_the_host(each, usage) for usage in using):
             found.append(each)
         elif using:
             found.append(replace(each, interfaces={}))
     return tuple(found)
+
+
+def _asks_the_host(feature: Feature, usage: Usage) -> bool:
+    return not feature.declaring or bool(usage.members(feature.module) - feature.declaring)
 
 
 def transacts(modules: Iterable[Module]) -> bool:

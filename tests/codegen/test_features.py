@@ -129,6 +129,14 @@ def call(url: str) -> str:
     assert "COMPONENTS" in files["durable_remote_host.py"]
 
 
+def test_a_module_that_is_imported_and_not_used_is_there(emit):
+    """Importing it needs what it stands on."""
+    files, world = emit("from durable_dsl import export, http\n\n\n@export\ndef call() -> None: ...\n")
+
+    assert "import wasi:http/outgoing-handler" in world
+    assert "import *" in files["durable_http_host.py"]
+
+
 def test_components_are_a_table_of_texts(emit):
     """Anything else is a fault of the settings."""
     with pytest.raises(BuildFailed) as failed:
