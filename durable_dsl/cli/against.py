@@ -55,7 +55,8 @@ def _component(arguments: argparse.Namespace) -> Path:
     if len(arguments.app) > 1:
         raise console.CommandError("--against takes one app or component", status=console.USAGE)
     settings = {name: getattr(arguments, name) for name in ("wit", "world", "target")}
-    return component_of(arguments.app[0] if arguments.app else None, quiet=arguments.json, **settings)
+    given = arguments.app[0] if arguments.app else None
+    return component_of(given, quiet=arguments.json, reports=False, **settings)
 
 
 def _text(found: list[Comparison], continues: int) -> str:

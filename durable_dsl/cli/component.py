@@ -18,8 +18,9 @@ __all__ = ["HELP", "component_of"]
 HELP = "a component file (.wasm), or an app (.py or a folder), which is built first"
 
 
-def component_of(given: str | None, *, quiet: bool = False, **settings: Any) -> Path:
-    """The component file; without `given` that of the project. `settings` are more that the build takes.
+def component_of(given: str | None, *, quiet: bool = False, reports: bool = True, **settings: Any) -> Path:
+    """The component file; without `given` that of the project. `settings` are more that the build takes;
+    where it `reports`, what the build has to say is said.
 
     Raises CommandError if there is none, or if the app has faults, which are shown then.
     """
@@ -37,7 +38,7 @@ def component_of(given: str | None, *, quiet: bool = False, **settings: Any) -> 
         errors = sum(errors_in([fault]) for fault in failed.faults)
         said = f"{given or 'the app'} was not built: {errors} fault{'' if errors == 1 else 's'}"
         raise not_built(failed.faults, said) from failed
-    if not result.cached and not quiet:
+    if reports and not (result.cached or quiet):
         report_faults(fault for fault in result.faults if fault.severity != "note")
         console.note(f"built {os.path.relpath(result.output)} in {result.seconds:.1f} s")
     return result.output
