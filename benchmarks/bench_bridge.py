@@ -21,8 +21,9 @@ from wasmtime import component as wc
 
 from benchmarks.building import CACHE, HERE
 from benchmarks.rounds import ROUNDS, ratio, row, seconds
-from durable_dsl.engine.bridge import ImportSet, Instance
-from durable_dsl.engine.component import Component, load
+from durable_dsl.engine.bridge.calls import Instance
+from durable_dsl.engine.bridge.component import Component, load
+from durable_dsl.engine.bridge.imports import ImportSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable

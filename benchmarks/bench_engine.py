@@ -22,7 +22,7 @@ from benchmarks.rounds import ROUNDS, ratio, row, seconds
 from durable_dsl.engine.api import Engine
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.worker.handle import Worker
 
 COMMITS = 200
 LOG_PAGES = 1_100  # a checkpoint comes after 1,000

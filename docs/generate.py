@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from durable_codegen.build import emit_only
 from durable_codegen.catalogue import CATALOGUE
-from durable_codegen.config import resolve
+from durable_codegen.project.config import resolve
 
 HERE = Path(__file__).parent
 

@@ -12,7 +12,7 @@ from wasmtime import Config, Engine, _ffi
 from wasmtime.component import Component
 
 from durable_codegen.build import build
-from durable_codegen.config import resolve
+from durable_codegen.project.config import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

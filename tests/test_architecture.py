@@ -95,6 +95,13 @@ SURFACES = {
 }
 
 
+#: The wings of the build, from the ground up: each may import what stands before it.
+FLOORS = {
+    "durable_codegen": """catalogue_findings catalogue faults app project wit discovery source world infer plan
+        component emit analysis front scaffold build""",
+}
+
+
 def modules():
     for package, folder in PACKAGES.items():
         for path in sorted(folder.rglob("*.py")):
@@ -134,6 +141,27 @@ def test_imports_run_one_way(name, path):
         )
 
         assert allowed, f"{name} may not import {imported}"
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_wings_stand_on_each_other(package):
+    """No wing knows one above it, type-checking imports included."""
+    floors = FLOORS[package].split()
+    height = {wing: floor for floor, wing in enumerate(floors)}
+    upwards = {
+        f"{name} imports {imported}"
+        for name, path in modules()
+        if (wing := wing_of(package, name)) is not None
+        for imported in imports_of(name, path)
+        if imported and (other := wing_of(package, imported)) is not None and height[other] > height[wing]
+    }
+    assert set() == upwards
+
+
+def wing_of(package, name):
+    """The first part of a module's name within its package; None for those of others."""
+    top, _, rest = name.partition(".")
+    return rest.partition(".")[0] or None if top == package else None
 
 
 @pytest.mark.parametrize(

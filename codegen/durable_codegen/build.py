@@ -16,18 +16,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from durable_codegen import cache
+from durable_codegen.component import cache
+from durable_codegen.component.report import SECTION, Result, exports_of, section
 from durable_codegen.faults import BuildFailed, Fault
-from durable_codegen.outputs import check_component, check_emitted, make_folder, unwritable
-from durable_codegen.report import SECTION, Result, exports_of, section
-from durable_codegen.toolchain import tool_versions
+from durable_codegen.source.outputs import check_component, check_emitted, make_folder, unwritable
+from durable_codegen.wit.toolchain import tool_versions
 from durable_dsl import temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from durable_codegen.config import Settings
     from durable_codegen.front import Front
+    from durable_codegen.project.config import Settings
 
 __all__ = ["STAGES", "build", "emit_only", "inferred_wit", "write_bindings"]
 
@@ -69,9 +69,9 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
     if saved is not None:
         return _cached(settings, saved, clock)
     check_component(settings)
-    from durable_codegen.componentize import componentize
+    from durable_codegen.component.componentize import componentize
+    from durable_codegen.component.section import append_sections, replacing
     from durable_codegen.front import run_front
-    from durable_codegen.section import append_sections, replacing
 
     with _paths_of(settings), _work_folder() as work:
         front = run_front(settings, work, clock.stage)
@@ -109,7 +109,7 @@ def build(settings: Settings, *, progress: Callable[[str], None] | None = None, 
 def _make_ready() -> None:
     """Load what writing the wrapper needs, while the build waits for other processes. What fails, fails again there."""
     with suppress(Exception):
-        from durable_codegen.emit import WRAPPER, template
+        from durable_codegen.emit.wrapper import WRAPPER, template
 
         template(f"{WRAPPER.removeprefix('durable_')}.py.jinja")
 
@@ -127,7 +127,7 @@ def _sections(front: Front, settings: Settings) -> dict[str, bytes]:
 
 def emit_only(settings: Settings, into: Path, *, progress: Callable[[str], None] | None = None) -> tuple[Fault, ...]:
     """Write wrapper, host module, world and bindings into a folder; the warnings and notes come back."""
-    from durable_codegen.emit import HOST, WRAPPER
+    from durable_codegen.emit.wrapper import HOST, WRAPPER
     from durable_codegen.front import run_front
 
     clock = _Clock(progress or (lambda _stage: None))
@@ -205,9 +205,9 @@ def _to_save(front: Front, exports: tuple[dict[str, Any], ...], settings: Settin
 
 def _write_generated(front: Front, into: Path, settings: Settings) -> None:
     """The generated modules, and for a build what the guest needs to know the bindings by the app's names."""
-    from durable_codegen.bindings import write_guest_aliases
-    from durable_codegen.emit import Header, emit, write
-    from durable_codegen.libraries import GENERATED as LIBRARIES
+    from durable_codegen.app.libraries import GENERATED as LIBRARIES
+    from durable_codegen.emit.bindings import write_guest_aliases
+    from durable_codegen.emit.wrapper import Header, emit, write
 
     header = Header(version("durable-dsl"), settings.shown(settings.app.path), front.digest[:12])
     files = emit(

@@ -8,45 +8,45 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_codegen import cache
-from durable_codegen.aliases import find_aliases
-from durable_codegen.apps import bindings_in
-from durable_codegen.bindings import generate_bindings
-from durable_codegen.checks import RESERVED, check_names
-from durable_codegen.codefirst import check_committed, infer_world
-from durable_codegen.compose import compose
-from durable_codegen.config import DEFAULT_WORLD_MODULE
-from durable_codegen.datafiles import data_faults
+from durable_codegen.app.data_files import data_faults
+from durable_codegen.app.guest import guest_python
+from durable_codegen.app.libraries import imports_asyncio, reads_data
+from durable_codegen.app.modules import Root, find, reachable
+from durable_codegen.app.staging import digest
+from durable_codegen.component import cache
+from durable_codegen.discovery.staged import stage_and_scan
+from durable_codegen.emit.aliases import find_aliases
+from durable_codegen.emit.bindings import generate_bindings
 from durable_codegen.faults import BuildFailed, Fault, errors_in
-from durable_codegen.guest import guest_python
-from durable_codegen.libraries import imports_asyncio, reads_data
-from durable_codegen.modules import Root, find, reachable
-from durable_codegen.names import interface_modules, snake
-from durable_codegen.plan import make_plan
-from durable_codegen.snapshots import Snapshots, added_exports, mentions_snapshots, with_snapshots
-from durable_codegen.staged import stage_and_scan
-from durable_codegen.staging import digest
-from durable_codegen.stubs import Stubs
-from durable_codegen.targets import choose_target
-from durable_codegen.trim import host_functions
-from durable_codegen.words import by_hand, features_in_use, mentioning, words_in_use
-from durable_codegen.world import read_world
+from durable_codegen.plan.checks import RESERVED, check_names
+from durable_codegen.plan.codefirst import check_committed, infer_world
+from durable_codegen.plan.exports import make_plan
+from durable_codegen.plan.snapshots import Snapshots, added_exports, mentions_snapshots, with_snapshots
+from durable_codegen.plan.words import by_hand, features_in_use, mentioning, words_in_use
+from durable_codegen.project.apps import bindings_in
+from durable_codegen.project.config import DEFAULT_WORLD_MODULE
+from durable_codegen.source.names import interface_modules, snake
+from durable_codegen.wit.trim import host_functions
+from durable_codegen.world.compose import compose
+from durable_codegen.world.model import read_world
+from durable_codegen.world.stubs import Stubs
+from durable_codegen.world.targets import choose_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from durable_codegen.cache import Inputs
-    from durable_codegen.compose import Composed
-    from durable_codegen.config import Settings
-    from durable_codegen.features import Feature
-    from durable_codegen.infer import Inferred
-    from durable_codegen.modules import Module
-    from durable_codegen.plan import Plan
-    from durable_codegen.scan import Scan
-    from durable_codegen.staged import Staged
-    from durable_codegen.targets import Target
-    from durable_codegen.world import World
+    from durable_codegen.app.modules import Module
+    from durable_codegen.component.cache import Inputs
+    from durable_codegen.discovery.scan import Scan
+    from durable_codegen.discovery.staged import Staged
+    from durable_codegen.infer.world import Inferred
+    from durable_codegen.plan.exports import Plan
+    from durable_codegen.project.config import Settings
+    from durable_codegen.world.compose import Composed
+    from durable_codegen.world.features import Feature
+    from durable_codegen.world.model import World
+    from durable_codegen.world.targets import Target
 
 __all__ = ["Front", "run_bindings", "run_front", "run_inference"]
 
@@ -179,7 +179,7 @@ def _vendor(settings: Settings, into: Path, faults: list[Fault]) -> tuple[tuple[
     wanted = [each.text for each in settings.requirements if not each.is_constraint]
     if not wanted:
         return ()
-    from durable_codegen.vendor import vendor  # most apps have no dependencies
+    from durable_codegen.app.vendor import vendor  # most apps have no dependencies
 
     constraints = [each.text for each in settings.requirements if each.is_constraint]
     try:

@@ -28,8 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the stubs and say where."""
     from durable_codegen.build import write_bindings
-    from durable_codegen.config import resolve
     from durable_codegen.faults import BuildFailed
+    from durable_codegen.project.config import resolve
 
     try:
         settings = resolve(flags_of(arguments))

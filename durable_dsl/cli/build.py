@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator
 
+    from durable_codegen.component.report import Result
     from durable_codegen.faults import Fault
-    from durable_codegen.report import Result
 
 #: Flag → setting.
 _FLAGS = {
@@ -83,8 +83,8 @@ def flags_of(arguments: argparse.Namespace) -> dict[str, object]:
 def run(arguments: argparse.Namespace) -> int:
     """Build, and say what was built or what is wrong."""
     from durable_codegen.build import build, emit_only
-    from durable_codegen.config import resolve
     from durable_codegen.faults import BuildFailed
+    from durable_codegen.project.config import resolve
 
     begin = time.perf_counter()
     try:
@@ -124,7 +124,7 @@ def not_built(faults: Iterable[Fault], said: str) -> console.CommandError:
 
 def _failed(faults: tuple[Fault, ...], seconds: float, *, as_json: bool) -> int:
     if as_json:
-        from durable_codegen.report import result_json
+        from durable_codegen.component.report import result_json
 
         console.print_json(result_json(None, (), None, seconds, faults, cached=False))
         return console.FAULT
@@ -143,7 +143,7 @@ def _emitted(arguments: argparse.Namespace) -> int:
 
 
 def _print_json(result: Result) -> None:
-    from durable_codegen.report import result_json
+    from durable_codegen.component.report import result_json
 
     exports = result.exports
     output = str(_shown(result.output))
@@ -151,7 +151,7 @@ def _print_json(result: Result) -> None:
 
 
 def _print(result: Result, *, verbose: bool) -> None:
-    from durable_codegen.report import table_rows
+    from durable_codegen.component.report import table_rows
 
     # Notes are for those who build; an unchanged build has said them before.
     report_faults(fault for fault in result.faults if not (result.cached and fault.severity == "note"))

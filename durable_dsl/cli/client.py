@@ -27,10 +27,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from durable_codegen.clients import client_module
+    from durable_codegen.emit.clients import client_module
     from durable_codegen.faults import BuildFailed
-    from durable_codegen.outputs import check_client
-    from durable_codegen.witjson import WitError, read_document
+    from durable_codegen.source.outputs import check_client
+    from durable_codegen.wit.json_form import WitError, read_document
 
     if arguments.output is not None:
         try:
@@ -77,8 +77,8 @@ def _world(worlds: list[dict[str, Any]], wanted: str | None, *, is_component: bo
 
 def _name(source: Path, document: Any, world: dict[str, Any]) -> str:
     """What the build wrote into the component; else its file's name, or its package's."""
-    from durable_codegen.report import SECTION
-    from durable_codegen.section import read_section
+    from durable_codegen.component.report import SECTION
+    from durable_codegen.component.section import read_section
 
     if source.suffix != ".wasm":
         package = str(document.package_name(world["package"]))

@@ -51,7 +51,7 @@ def kinds(**_: Any) -> list[str]:
 
 
 def targets(**_: Any) -> list[str]:
-    from durable_codegen.targets import TARGETS
+    from durable_codegen.world.targets import TARGETS
 
     return sorted(TARGETS)
 
@@ -64,9 +64,9 @@ def _names(parsed_args: argparse.Namespace, query: str) -> list[str]:
 
 
 def _of_component(path: Path) -> list[str]:
-    from durable_codegen.report import SECTION
-    from durable_codegen.section import read_section
-    from durable_codegen.witjson import read_document
+    from durable_codegen.component.report import SECTION
+    from durable_codegen.component.section import read_section
+    from durable_codegen.wit.json_form import read_document
 
     section = read_section(path, SECTION)
     if section is not None:

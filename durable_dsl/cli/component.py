@@ -27,8 +27,8 @@ def component_of(given: str | None, *, quiet: bool = False, reports: bool = True
     if given is not None and Path(given).suffix != ".py" and not Path(given).is_dir():
         return existing(given)
     from durable_codegen.build import build
-    from durable_codegen.config import resolve
     from durable_codegen.faults import BuildFailed, errors_in
+    from durable_codegen.project.config import resolve
     from durable_dsl.cli.build import not_built, report_faults, show_progress
 
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.errors import InvocationError
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.worker.handle import Worker
 
 DEFAULT = ".durable"
 #: So many workers are named to somebody who asks for one that is not there.
@@ -163,7 +163,7 @@ def opened(
     One that does not make a data directory is told where there is none.
     """
     from durable_dsl.engine.api import Engine
-    from durable_dsl.engine.copying import copied
+    from durable_dsl.engine.directory.copying import copied
     from durable_dsl.engine.errors import EngineError, UsageError
     from durable_dsl.engine.oplog.store import FILE
 
@@ -212,7 +212,7 @@ def wants_a_grant(worker: str, key: str | None = None, error: InvocationError | 
 
 def invocation_failed(error: InvocationError, worker: str, key: str | None = None) -> CommandError:
     """The error of a command whose guest failed: the guest's own traceback, once."""
-    from durable_dsl.engine.redaction import redacted, redacted_text
+    from durable_dsl.engine.grants.redaction import redacted, redacted_text
 
     facts = {"worker": worker, "status": error.status}
     if error.type == "NotGranted":  # the engine has said what, and how to allow it

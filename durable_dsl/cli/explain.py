@@ -67,7 +67,7 @@ def _of_app(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _of_component(path: Path) -> list[dict[str, Any]]:
     from durable_codegen.analysis.explained_section import read_explained
-    from durable_codegen.section import NotWasm
+    from durable_codegen.component.section import NotWasm
 
     if not path.is_file():
         raise console.CommandError(f"there is no component {path}", "build it with durable-dsl build")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from durable_dsl.engine.api import Engine
-    from durable_dsl.engine.grants import Grants
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.grants.granted import Grants
+    from durable_dsl.engine.worker.handle import Worker
 
 
 def configure(parser: argparse.ArgumentParser, *, gives: bool) -> None:

@@ -34,9 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    from durable_dsl.engine.cache import user_cache
-    from durable_dsl.engine.component import load
-    from durable_dsl.engine.loading import build_facts
+    from durable_dsl.engine.bridge.component import load
+    from durable_dsl.engine.directory.cache import user_cache
+    from durable_dsl.engine.invocations.component import build_facts
 
     component = load(path, user_cache(), while_compiling=compiling)
     built = build_facts(component)

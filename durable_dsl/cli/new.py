@@ -27,10 +27,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the project, with bindings if it has WIT, and say what to do next."""
     from durable_codegen.build import write_bindings
-    from durable_codegen.config import resolve
     from durable_codegen.faults import BuildFailed
-    from durable_codegen.golem import generation_named
-    from durable_codegen.project import create
+    from durable_codegen.project.config import resolve
+    from durable_codegen.scaffold.golem import generation_named
+    from durable_codegen.scaffold.project import create
 
     folder = Path(arguments.into or arguments.name)
     try:

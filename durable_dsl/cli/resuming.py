@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from durable_dsl.engine.api import Engine
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.worker.handle import Worker
 
 __all__ = ["complete_promise", "fork", "promise_named", "resume", "told", "update"]
 
@@ -30,7 +30,7 @@ _LOOKS = 0.01  # seconds
 def told(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
     """The outcome of steering: the worker's facts in JSON, else a line for people."""
     if arguments.json:
-        from durable_dsl.engine.redaction import redacted
+        from durable_dsl.engine.grants.redaction import redacted
 
         console.print_json(redacted(worker.describe(full=True)))
     else:
@@ -64,7 +64,7 @@ def _after_resuming(worker: Worker, arguments: argparse.Namespace, said: str) ->
 
 def _after_running(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
     """Wait for what waits in the queue too; a failure is the guest's, and told as `run` tells it."""
-    from durable_dsl.engine.accepting import told as earlier
+    from durable_dsl.engine.worker.accepting import told as earlier
 
     worker.settle()
     told(worker, arguments, said)
@@ -102,7 +102,7 @@ def rests(worker: Worker, work: Callable[[], object], before: int) -> bool:
 
 def _goes_on_elsewhere(worker: Worker) -> str | None:
     """The process that has the worker, if another one has."""
-    from durable_dsl.engine.lease import Lease
+    from durable_dsl.engine.directory.lease import Lease
 
     return None if worker.held else Lease.holder(worker.engine.leases, worker.id)
 

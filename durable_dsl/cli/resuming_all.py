@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from durable_dsl.engine.api import Engine
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.worker.handle import Worker
 
 _UNDER_WAY = frozenset({"unfinished", "suspended", "interrupted", "retrying"})
 _WORST = (console.GUEST_FAILED, console.FAULT, console.OK)

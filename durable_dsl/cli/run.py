@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import argparse
 
     from durable_dsl.engine.api import Engine
-    from durable_dsl.engine.exports import Export
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.wit.exports import Export
+    from durable_dsl.engine.worker.handle import Worker
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _prepare(engine: Engine, path: Path, arguments: argparse.Namespace) -> tuple[Worker, Export, list[object]]:
     """Everything that can be wrong with the request is found here, before anything is written."""
-    from durable_dsl.engine.json_form import arguments as parsed
+    from durable_dsl.engine.wit.json_form import arguments as parsed
 
     component = engine.load(path)
     export = component.resolve(arguments.export)
@@ -104,9 +104,9 @@ def _prepare(engine: Engine, path: Path, arguments: argparse.Namespace) -> tuple
 
 
 def _invoke(worker: Worker, export: Export, values: list[object], arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.elsewhere import begun_or_joined
     from durable_dsl.engine.errors import InvocationError
-    from durable_dsl.engine.json_form import result_json
+    from durable_dsl.engine.wit.json_form import result_json
+    from durable_dsl.engine.worker.elsewhere import begun_or_joined
 
     key = arguments.idempotency_key or str(uuid.uuid4())
     about = {"worker": worker.name, "idempotency_key": key}

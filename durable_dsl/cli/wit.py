@@ -15,8 +15,8 @@ from durable_dsl.cli.build import flags_of, report_faults
 if TYPE_CHECKING:
     import argparse
 
-    from durable_codegen.config import Settings
     from durable_codegen.faults import Fault
+    from durable_codegen.project.config import Settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Infer the world, and print, write or compare it."""
     from durable_codegen.build import inferred_wit
-    from durable_codegen.config import resolve
     from durable_codegen.faults import BuildFailed
+    from durable_codegen.project.config import resolve
 
     try:
         settings = resolve({**flags_of(arguments), "output": None})
@@ -56,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check(settings: Settings, text: str, faults: tuple[Fault, ...]) -> int:
     """Compare with the committed file, byte for byte."""
-    from durable_codegen.config import COMMITTED
     from durable_codegen.faults import Fault
+    from durable_codegen.project.config import COMMITTED
 
     if settings.committed is None:
         missing = Fault("DSL614", f"there is no {COMMITTED}", hint=f"durable-dsl wit -o {COMMITTED} writes it")
@@ -74,7 +74,7 @@ def _check(settings: Settings, text: str, faults: tuple[Fault, ...]) -> int:
 
 def _write(file: Path, text: str, faults: tuple[Fault, ...]) -> int:
     """Write it, and say what changes for callers where it is the committed world that is written."""
-    from durable_codegen.config import is_inferred
+    from durable_codegen.project.config import is_inferred
 
     try:
         if file.exists() and not is_inferred(file):

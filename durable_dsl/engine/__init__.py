@@ -2,7 +2,7 @@
 
 from durable_dsl.engine.api import Engine
 from durable_dsl.engine.clock import Clock, SystemClock
-from durable_dsl.engine.comparing import Comparison, compare
+from durable_dsl.engine.diagnosis.comparing import Comparison, compare
 from durable_dsl.engine.errors import (
     DamagedError,
     EngineError,
@@ -12,8 +12,8 @@ from durable_dsl.engine.errors import (
     UpdateRefused,
     UsageError,
 )
-from durable_dsl.engine.invocation import Invocation
-from durable_dsl.engine.worker import Worker
+from durable_dsl.engine.invocations.invocation import Invocation
+from durable_dsl.engine.worker.handle import Worker
 
 __all__ = [
     "Clock",

@@ -20,26 +20,27 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from durable_dsl.engine import permissions, promises
-from durable_dsl.engine.cache import user_cache
-from durable_dsl.engine.catalogue import Catalogue, WorkerRow
+from durable_dsl.engine.bridge.component import Component, load
 from durable_dsl.engine.clock import Clock, SystemClock
-from durable_dsl.engine.component import Component, load
-from durable_dsl.engine.component_file import ChangedFile, ComponentFile
-from durable_dsl.engine.cycles import Waiting
+from durable_dsl.engine.directory import promises
+from durable_dsl.engine.directory.cache import user_cache
+from durable_dsl.engine.directory.catalogue import Catalogue, WorkerRow
+from durable_dsl.engine.directory.component_file import ChangedFile, ComponentFile
 from durable_dsl.engine.errors import StoreError, UsageError
-from durable_dsl.engine.grants import Grants, values_of
-from durable_dsl.engine.idle import Idle
+from durable_dsl.engine.grants import permissions
+from durable_dsl.engine.grants.granted import Grants, values_of
+from durable_dsl.engine.grants.redaction import redacted_text
 from durable_dsl.engine.interfaces.registry import lookup
-from durable_dsl.engine.loading import LoadedComponent, build_facts, name_of
+from durable_dsl.engine.invocations.component import LoadedComponent, build_facts, name_of
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.oplog.store import Store
 from durable_dsl.engine.private import Use, make_private
-from durable_dsl.engine.redaction import redacted_text
-from durable_dsl.engine.scheduled import Schedule
-from durable_dsl.engine.suspension import Places
-from durable_dsl.engine.watcher import Watcher
-from durable_dsl.engine.worker import Worker
+from durable_dsl.engine.remote.cycles import Waiting
+from durable_dsl.engine.remote.schedule import Schedule
+from durable_dsl.engine.replay.suspension import Places
+from durable_dsl.engine.worker.handle import Worker
+from durable_dsl.engine.worker.idle import Idle
+from durable_dsl.engine.worker.watcher import Watcher
 from durable_dsl.printable import printable
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     import sqlite3
     from types import TracebackType
 
-    from durable_dsl.engine.output import Sink
+    from durable_dsl.engine.replay.output import Sink
 
 Progress = Callable[[Path], AbstractContextManager[object]]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine.bridge_errors import HostTrap
-from durable_dsl.engine.redaction import redacted_text
+from durable_dsl.engine.grants.redaction import redacted_text
+from durable_dsl.engine.traps import HostTrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ def component_of(component_or_app: str | os.PathLike[str]) -> Path:
     if path.suffix == ".wasm":
         return path
     from durable_codegen.build import build
-    from durable_codegen.config import resolve
+    from durable_codegen.project.config import resolve
 
     settings = resolve({"app": str(path)})
     place = hashlib.sha256(str(settings.app.path).encode()).hexdigest()[:12]  # two apps may have one name

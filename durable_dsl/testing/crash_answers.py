@@ -12,8 +12,8 @@ import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine import promises
 from durable_dsl.engine.clock import SkippingClock
+from durable_dsl.engine.directory import promises
 from durable_dsl.engine.oplog.store import FILE
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.worker.handle import Worker
     from durable_dsl.testing.crash_checks import Bounds
     from durable_dsl.testing.crash_points import Event
     from durable_dsl.testing.crash_processes import Processes
@@ -93,7 +93,7 @@ class CrashDriver:
         recovery dies too, at places drawn from `seed`. `only` is one point of an earlier report.
         Anything else goes to `Engine.open`. Time is skipped.
         """
-        from durable_dsl.engine.promises import data_of
+        from durable_dsl.engine.directory.promises import data_of
         from durable_dsl.testing.crash_checks import equal, wrong_with
         from durable_dsl.testing.crash_points import event_name
         from durable_dsl.testing.crash_processes import Processes

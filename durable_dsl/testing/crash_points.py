@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from durable_dsl.engine.host import Host
     from durable_dsl.engine.oplog.entries import Entry
-    from durable_dsl.engine.probe import Place
+    from durable_dsl.engine.oplog.probe import Place
+    from durable_dsl.engine.replay.host import Host
 
 #: The places in the order in which they are reported, and what a crash there means.
 PLACES = {

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine.api import Engine
 from durable_dsl.engine.clock import SkippingClock
 from durable_dsl.engine.errors import InvocationError
-from durable_dsl.engine.json_form import python_arguments
 from durable_dsl.engine.oplog.entries import Record, entry_of
 from durable_dsl.engine.oplog.store import FILE
+from durable_dsl.engine.wit.json_form import python_arguments
 from durable_dsl.testing.crash_answers import AnsweringClock, Answers
 from durable_dsl.testing.crash_points import Crashed, Watch
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from durable_dsl.engine.loading import LoadedComponent
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.invocations.component import LoadedComponent
+    from durable_dsl.engine.worker.handle import Worker
 
 WORKER = KEY = "crash-driver"
 #: A worker of such a status has nothing to continue.

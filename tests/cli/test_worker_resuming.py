@@ -9,7 +9,7 @@ import time
 import pytest
 
 from durable_dsl.cli.main import main
-from durable_dsl.engine.worker import Worker
+from durable_dsl.engine.worker.handle import Worker
 from tests.engine.programs import ROOT, command, killed_when, opened, worker
 from tests.guests import guest
 

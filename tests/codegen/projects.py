@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from durable_codegen.build import emit_only
-from durable_codegen.config import resolve
 from durable_codegen.faults import BuildFailed
+from durable_codegen.project.config import resolve
 
 #: A world with one function of each kind that the faults are about.
 WORLD = """package demo:orders;

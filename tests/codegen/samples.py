@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_codegen.compose import compose
-from durable_codegen.targets import choose_target
-from durable_codegen.world import read_world
+from durable_codegen.world.compose import compose
+from durable_codegen.world.model import read_world
+from durable_codegen.world.targets import choose_target
 
 if TYPE_CHECKING:
     from pathlib import Path

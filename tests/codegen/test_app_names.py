@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from durable_codegen.build import emit_only
-from durable_codegen.config import resolve
 from durable_codegen.faults import BuildFailed
+from durable_codegen.project.config import resolve
 from tests.codegen.projects import MOVE, PLACE, WORLD, write
 
 APP = "from durable_dsl import export\n@export\ndef place(x: int) -> int: ...\n"

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from durable_codegen.aliases import find_aliases
-from durable_codegen.bindings import generate_bindings, write_guest_aliases
-from durable_codegen.world import read_world
+from durable_codegen.emit.aliases import find_aliases
+from durable_codegen.emit.bindings import generate_bindings, write_guest_aliases
+from durable_codegen.world.model import read_world
 from tests.codegen.samples import GOLEM_DEFAULT, ORDERS, composed, write_wit
 
 COUNTER = """\

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from durable_codegen.build import STAGES, build, emit_only, write_bindings
-from durable_codegen.config import resolve
-from durable_codegen.emit import MARK
+from durable_codegen.component.section import read_section
+from durable_codegen.emit.wrapper import MARK
 from durable_codegen.faults import BuildFailed
-from durable_codegen.section import read_section
+from durable_codegen.project.config import resolve
 from tests.codegen.projects import MOVE, PLACE, WORLD, write
 from tests.golden.guest import Guest
 
@@ -269,8 +269,8 @@ here"""
 
 def test_only_the_apps_own_modules_are_staged(tmp_path):
     """A package whole, a module alone, what `include` names; not tests, environments or caches."""
-    from durable_codegen.modules import Root, reachable
-    from durable_codegen.staging import app_files
+    from durable_codegen.app.modules import Root, reachable
+    from durable_codegen.app.staging import app_files
 
     write(
         tmp_path,

@@ -14,13 +14,13 @@ import pytest
 import wasmtime
 from wasmtime import component as wasm
 
-from durable_codegen import componentize as under_test
-from durable_codegen.aliases import find_aliases
-from durable_codegen.bindings import write_guest_aliases
-from durable_codegen.componentize import componentize
-from durable_codegen.guest_failures import faults_of
-from durable_codegen.section import append_section, read_section
-from durable_codegen.support import HOST_ONLY, support_tree
+from durable_codegen.app.support import HOST_ONLY, support_tree
+from durable_codegen.component import componentize as under_test
+from durable_codegen.component.componentize import componentize
+from durable_codegen.component.guest_failures import faults_of
+from durable_codegen.component.section import append_section, read_section
+from durable_codegen.emit.aliases import find_aliases
+from durable_codegen.emit.bindings import write_guest_aliases
 from tests.codegen.samples import codes, composed, write_wit
 from tests.components import compiled
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from durable_codegen.names import camel, interface_modules, python_name
-from durable_codegen.official import NEWEST_WASI, needed_packages
-from durable_codegen.toolchain import run_wasm_tools
-from durable_codegen.trim import host_functions, trimmed_host
-from durable_codegen.witjson import read_document
+from durable_codegen.source.names import camel, interface_modules, python_name
+from durable_codegen.wit.json_form import read_document
+from durable_codegen.wit.official import NEWEST_WASI, needed_packages
+from durable_codegen.wit.toolchain import run_wasm_tools
+from durable_codegen.wit.trim import host_functions, trimmed_host
 from tests.codegen.samples import GOLEM_DEFAULT, ORDERS, REFUSED, composed, write_wit
 
 WIT = Path(__file__).parents[2] / "wit"
@@ -201,7 +201,7 @@ def test_packages_bring_all_that_they_use():
 def test_wheel_layout_finds_the_wit(tmp_path):
     """Installed, the WIT lies inside of the package."""
     script = (
-        "import shutil, sys, pathlib, durable_codegen.official as o\n"
+        "import shutil, sys, pathlib, durable_codegen.wit.official as o\n"
         "p = pathlib.Path(sys.argv[1]); shutil.copytree(p, pathlib.Path(sys.argv[2]) / 'wit')\n"
         "o.__file__ = str(pathlib.Path(sys.argv[2]) / 'official.py')\n"
         "print(sorted(o.package_files('golem:api', '0.2.0', wasi='0.2.9')))\n"

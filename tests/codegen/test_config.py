@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from durable_codegen.config import resolve
 from durable_codegen.faults import BuildFailed
+from durable_codegen.project.config import resolve
 from tests.codegen.projects import places, write
 
 FILE = '[tool.durable-dsl]\napp = "src/orders.py"\ntarget = "golem-1.1"\nname = "shop"\n'

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from durable_codegen.build import emit_only, inferred_wit
-from durable_codegen.config import resolve
 from durable_codegen.faults import BuildFailed
+from durable_codegen.project.config import resolve
 from durable_dsl.engine import Engine
 from tests.codegen.projects import write
 from tests.components import built_once

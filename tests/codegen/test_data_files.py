@@ -8,10 +8,10 @@ from threading import Thread
 
 import pytest
 
+from durable_codegen.app.data_files import data_faults
 from durable_codegen.build import build
-from durable_codegen.config import resolve
-from durable_codegen.datafiles import data_faults
 from durable_codegen.faults import BuildFailed
+from durable_codegen.project.config import resolve
 from durable_dsl.engine import Engine
 from tests.components import built_once
 

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durable_codegen.build import emit_only, inferred_wit, write_bindings
-from durable_codegen.clients import client_module
-from durable_codegen.config import resolve
-from durable_codegen.layout import comment
-from durable_codegen.literals import clean, docstring, in_docstring, quoted
-from durable_codegen.toolchain import run_wasm_tools
-from durable_codegen.witjson import read_document
-from durable_codegen.worldtext import _DISCOURAGED
+from durable_codegen.emit.clients import client_module
+from durable_codegen.infer.text import _DISCOURAGED
+from durable_codegen.project.config import resolve
+from durable_codegen.source.layout import comment
+from durable_codegen.source.literals import clean, docstring, in_docstring, quoted
+from durable_codegen.wit.json_form import read_document
+from durable_codegen.wit.toolchain import run_wasm_tools
 from tests.codegen.projects import write
 
 #: Texts that have ended strings or begun escapes; RAN would be an attribute of `sys`.

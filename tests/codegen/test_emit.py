@@ -6,9 +6,9 @@ import ast
 
 import pytest
 
-from durable_codegen.branches import taken
-from durable_codegen.layout import WIDTH, call_lines, comment
-from durable_codegen.scope import Scope, free
+from durable_codegen.app.branches import taken
+from durable_codegen.source.layout import WIDTH, call_lines, comment
+from durable_codegen.source.scope import Scope, free
 
 
 def test_names_step_aside_for_parameters():

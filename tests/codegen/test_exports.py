@@ -7,8 +7,8 @@ import re
 import pytest
 
 from durable_codegen.build import emit_only, inferred_wit
-from durable_codegen.config import resolve
 from durable_codegen.faults import BuildFailed
+from durable_codegen.project.config import resolve
 from tests.codegen.projects import faults_of, write
 
 IMPORTS = "import functools\nimport sys\nfrom durable_dsl import atomic, export, retry\n"

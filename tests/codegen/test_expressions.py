@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from durable_codegen.expressions import Unless, call, comprehension, flat, laid_out, literal, replaced
+from durable_codegen.source.expressions import Unless, call, comprehension, flat, laid_out, literal, replaced
 
 RUFF = Path(sys.executable).with_name("ruff")
 

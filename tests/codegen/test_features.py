@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from durable_codegen.build import emit_only
-from durable_codegen.config import resolve
 from durable_codegen.faults import BuildFailed
+from durable_codegen.project.config import resolve
 
 CALL = "\n\n@export\ndef call(url: str) -> str:\n    {body}\n"
 

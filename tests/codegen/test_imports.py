@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from durable_codegen.guest import guest_python
-from durable_codegen.imports import check_imports
-from durable_codegen.modules import Root, reachable
+from durable_codegen.app.guest import guest_python
+from durable_codegen.app.imports import check_imports
+from durable_codegen.app.modules import Root, reachable
 from tests.codegen.projects import places, write
 
 
@@ -121,7 +121,7 @@ def test_facts_about_the_guest():
     import json
     from importlib.metadata import version
 
-    from durable_codegen import guest
+    from durable_codegen.app import guest
 
     facts = json.loads(guest._FACTS.read_text())
     python = guest_python()
@@ -137,7 +137,7 @@ def test_facts_are_what_the_guest_says():
     """The probe, run again, finds what is written."""
     import json
 
-    from durable_codegen import guest
+    from durable_codegen.app import guest
     from tests.codegen.probe_guest_python import probe
 
     assert json.loads(guest._FACTS.read_text()) == probe()

@@ -7,12 +7,12 @@ from contextlib import nullcontext
 
 import pytest
 
-from durable_codegen import cache
-from durable_codegen.arguments import arguments_of
 from durable_codegen.build import build, emit_only, inferred_wit
-from durable_codegen.config import resolve
+from durable_codegen.component import cache
 from durable_codegen.faults import BuildFailed
 from durable_codegen.front import run_front
+from durable_codegen.plan.arguments import arguments_of
+from durable_codegen.project.config import resolve
 from tests.codegen.projects import MOVE, places, write
 from tests.codegen.projects import faults_of as project_faults
 

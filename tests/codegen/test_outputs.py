@@ -6,11 +6,11 @@ import socket
 
 import pytest
 
-from durable_codegen import componentize
 from durable_codegen.build import build, emit_only, write_bindings
-from durable_codegen.config import resolve
+from durable_codegen.component import componentize
 from durable_codegen.faults import BuildFailed
-from durable_codegen.outputs import check_component
+from durable_codegen.project.config import resolve
+from durable_codegen.source.outputs import check_component
 from durable_dsl.cli.main import main
 from tests.codegen.projects import MOVE, PLACE, WORLD, write
 

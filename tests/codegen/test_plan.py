@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from durable_codegen.config import resolve
 from durable_codegen.front import run_front
+from durable_codegen.project.config import resolve
 from tests.codegen.projects import MOVE, PLACE, WORLD, faults_of, places, write
 
 TWO = """package demo:two;

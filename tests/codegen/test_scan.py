@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from durable_codegen.app.support import support_tree
+from durable_codegen.discovery.scan import scan
 from durable_codegen.faults import BuildFailed
-from durable_codegen.scan import scan
-from durable_codegen.support import support_tree
 from tests.codegen.projects import write
 
 

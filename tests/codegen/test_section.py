@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from durable_codegen.section import append_section, read_section, replacing
-from durable_codegen.toolchain import run_wasm_tools
+from durable_codegen.component.section import append_section, read_section, replacing
+from durable_codegen.wit.toolchain import run_wasm_tools
 
 
 @pytest.fixture

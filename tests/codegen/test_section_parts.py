@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 
-from durable_codegen.section import replacing
+from durable_codegen.component.section import replacing
 
 
 def test_parts_of_dead_builds_are_removed(tmp_path):

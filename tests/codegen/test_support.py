@@ -9,10 +9,10 @@ from contextlib import nullcontext
 
 import pytest
 
-from durable_codegen.config import resolve
+from durable_codegen.app.support import support_tree
 from durable_codegen.faults import BuildFailed
 from durable_codegen.front import run_front
-from durable_codegen.support import support_tree
+from durable_codegen.project.config import resolve
 from tests.codegen.projects import MOVE, PLACE, WORLD, write
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from durable_codegen.faults import BuildFailed
-from durable_codegen.targets import choose_target, target_for_version, target_named
-from durable_codegen.world import read_world
+from durable_codegen.world.model import read_world
+from durable_codegen.world.targets import choose_target, target_for_version, target_named
 from tests.codegen.samples import codes, write_wit
 
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from durable_codegen import toolchain
 from durable_codegen.faults import BuildFailed
-from durable_codegen.toolchain import COMPONENTIZE_PY, run_componentize_py, run_wasm_tools, tool_versions
+from durable_codegen.wit import toolchain
+from durable_codegen.wit.toolchain import COMPONENTIZE_PY, run_componentize_py, run_wasm_tools, tool_versions
 
 
 @pytest.fixture

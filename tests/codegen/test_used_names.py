@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from durable_codegen.build import write_bindings
-from durable_codegen.config import resolve
+from durable_codegen.project.config import resolve
 from tests.codegen.projects import faults_of, write
 
 WIT = """package demo:lib;

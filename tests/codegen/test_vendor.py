@@ -16,9 +16,9 @@ from threading import Thread
 import pytest
 from packaging.tags import sys_tags
 
-from durable_codegen import pip
+from durable_codegen.app import pip
+from durable_codegen.app.vendor import vendor
 from durable_codegen.faults import BuildFailed
-from durable_codegen.vendor import vendor
 
 PLATFORM = next(sys_tags()).platform
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from durable_codegen.modules import Module, Root, parse
-from durable_codegen.usage import WORDS
-from durable_codegen.words import by_hand, mentioning, words_in_use
+from durable_codegen.app.modules import Module, Root, parse
+from durable_codegen.app.usage import WORDS
+from durable_codegen.plan.words import by_hand, mentioning, words_in_use
 from tests.codegen.projects import write
 
 EVERYTHING = frozenset(function for functions in WORDS.values() for function in functions)

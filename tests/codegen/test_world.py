@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from durable_codegen.faults import BuildFailed
-from durable_codegen.world import Param, read_world
+from durable_codegen.world.model import Param, read_world
 from tests.codegen.samples import GOLEM_DEFAULT, ORDERS, REFUSED, codes, write_wit
 
 

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from durable_codegen.build import emit_only, write_bindings
-from durable_codegen.config import resolve
 from durable_codegen.faults import BuildFailed
+from durable_codegen.project.config import resolve
 from tests.codegen.projects import MOVE, PLACE, WORLD, faults_of, places, write
 from tests.codegen.samples import codes
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from durable_dsl.engine.bridge import GuestResource
+from durable_dsl.engine.wit.types import GuestResource
 from durable_dsl.testing.building import component_of
 from tests.conformance.golem.worker import IDLE, Worker
 

@@ -10,9 +10,9 @@ import os
 import sys
 from pathlib import Path
 
-from durable_dsl.engine.durability import READ_REMOTE, WRITE_REMOTE
 from durable_dsl.engine.interfaces import registry
 from durable_dsl.engine.interfaces.interface import Interface
+from durable_dsl.engine.replay.durability import READ_REMOTE, WRITE_REMOTE
 
 VARIABLE = "CRASH_RECORDER"
 NAME = "crash:programs/recorder"

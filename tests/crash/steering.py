@@ -25,7 +25,7 @@ from durable_dsl.engine.oplog.entries import ExportedFunctionCompleted, Exported
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.worker.handle import Worker
 
 NAMES = ("a", "b")
 OPERATIONS = ("call", "call", "update", "snapshot", "fork", "revert", "take back", "delete", "crash", "release")

@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from durable_dsl.engine.bridge_errors import UnknownExport
+from durable_dsl.engine.traps import UnknownExport
 from durable_dsl.testing import CrashFailure, effect_server
 from durable_dsl.testing.crash_points import Event, choose
 from durable_dsl.testing.crash_run import Point

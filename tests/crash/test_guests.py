@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from durable_dsl.engine.catalogue import component_id_of
+from durable_dsl.engine.directory.catalogue import component_id_of
 from tests.engine import test_interfaces_blobstore, test_interfaces_keyvalue, test_interfaces_rpc
 from tests.engine.programs import program
 from tests.guests import guest

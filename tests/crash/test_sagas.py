@@ -16,7 +16,8 @@ import sys
 
 import pytest
 
-from durable_dsl.engine import Engine, InvocationError, unfinished
+from durable_dsl.engine import Engine, InvocationError
+from durable_dsl.engine.diagnosis import unfinished
 from tests.crash.recorder import log
 from tests.crash.sagas import expected, once_each, standing
 from tests.crash.test_programs import same_but_for_counts, warmed_up

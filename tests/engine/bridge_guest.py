@@ -11,8 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from durable_dsl.engine.bridge import ImportSet, Instance
-from durable_dsl.engine.component import load
+from durable_dsl.engine.bridge.calls import Instance
+from durable_dsl.engine.bridge.component import load
+from durable_dsl.engine.bridge.imports import ImportSet
 from tests.components import alone
 
 SOURCES = Path(__file__).parents[1] / "guests" / "bridge"

@@ -14,9 +14,12 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import background, calls, driver, elsewhere, guest_threads, idle, invocation, turns
+from durable_dsl.engine.bridge import threads as guest_threads
+from durable_dsl.engine.invocations import invocation
 from durable_dsl.engine.oplog.log import Oplog
 from durable_dsl.engine.oplog.store import Store
+from durable_dsl.engine.remote import calls
+from durable_dsl.engine.worker import background, driver, elsewhere, idle, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ import sqlite3
 import threading
 from contextlib import closing, contextmanager
 
-from durable_dsl.engine.copying import copied
+from durable_dsl.engine.directory.copying import copied
 from durable_dsl.engine.oplog.entries import ExportedFunctionInvoked
 from durable_dsl.engine.oplog.store import FILE
 

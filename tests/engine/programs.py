@@ -13,16 +13,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import results
 from durable_dsl.engine.api import Engine
 from durable_dsl.engine.clock import SkippingClock
+from durable_dsl.engine.invocations import results
 from tests.engine.tampering import change_entry
 from tests.guests import guest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.worker.handle import Worker
 
 ROOT = Path(__file__).parent.parent.parent
 

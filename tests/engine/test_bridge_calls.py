@@ -13,9 +13,11 @@ import threading
 import pytest
 from wasmtime import wat2wasm
 
-from durable_dsl.engine.bridge import ComponentFault, GuestTrap, ImportSet, Instance, InstanceUnusable
-from durable_dsl.engine.bridge_entry import HOSTS, RUNNING
-from durable_dsl.engine.component import load
+from durable_dsl.engine.bridge.calls import Instance
+from durable_dsl.engine.bridge.component import load
+from durable_dsl.engine.bridge.entry import HOSTS, RUNNING
+from durable_dsl.engine.bridge.imports import ImportSet
+from durable_dsl.engine.traps import ComponentFault, GuestTrap, InstanceUnusable
 from tests.engine.bridge_guest import FAILURES, Host, Stop, call, opened
 
 #: Its memory holds 39 MB; `bytes` gives out that many of them.

@@ -6,8 +6,9 @@ import gc
 import resource
 import sys
 
-from durable_dsl.engine.bridge import ImportSet, Instance
-from durable_dsl.engine.values import ValueFault
+from durable_dsl.engine.bridge.calls import Instance
+from durable_dsl.engine.bridge.imports import ImportSet
+from durable_dsl.engine.wit.values import ValueFault
 from tests.engine.bridge_guest import FAILURES, Host, call, loaded, lookup, opened
 
 UNIT = 1 if sys.platform == "darwin" else 1024

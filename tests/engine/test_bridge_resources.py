@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from durable_dsl.engine.bridge import GuestResource, ImportSet, Instance, MissingImports
-from durable_dsl.engine.component import load
-from durable_dsl.engine.values import ValueFault
+from durable_dsl.engine.bridge.calls import Instance
+from durable_dsl.engine.bridge.component import load
+from durable_dsl.engine.bridge.imports import ImportSet
+from durable_dsl.engine.traps import MissingImports
+from durable_dsl.engine.wit.types import GuestResource
+from durable_dsl.engine.wit.values import ValueFault
 from tests.engine.bridge_guest import Cursor, Host, call, loaded, lookup, opened
 
 

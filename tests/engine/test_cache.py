@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from durable_dsl.engine.cache import tidy, used
+from durable_dsl.engine.directory.cache import tidy, used
 
 _DAY = 86_400.0
 

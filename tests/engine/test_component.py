@@ -11,11 +11,11 @@ import zlib
 
 import pytest
 
-from durable_codegen.section import append_section
-from durable_codegen.toolchain import run_wasm_tools
-from durable_dsl.engine.bridge import ComponentFault, UnknownExport
-from durable_dsl.engine.component import load
-from durable_dsl.engine.sections import custom_section
+from durable_codegen.component.section import append_section
+from durable_codegen.wit.toolchain import run_wasm_tools
+from durable_dsl.engine.bridge.component import load
+from durable_dsl.engine.directory.sections import custom_section
+from durable_dsl.engine.traps import ComponentFault, UnknownExport
 from tests.engine.bridge_guest import SHAPES, built, loaded
 from tests.engine.programs import opened
 
@@ -291,7 +291,7 @@ def test_aliases_are_one_resource():
 
 def test_another_wasmtime_is_refused_at_once(tmp_path):
     """The error says which version is wanted and how to get it."""
-    script = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nimport durable_dsl.engine.component\n"
+    script = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nimport durable_dsl.engine.bridge.component\n"
     (tmp_path / "wasmtime").mkdir()
     (tmp_path / "wasmtime" / "__init__.py").write_text("raise AssertionError('loaded')")
     (tmp_path / "wasmtime-49.0.0.dist-info").mkdir()

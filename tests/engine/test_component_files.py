@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from durable_dsl.engine import cache
 from durable_dsl.engine.api import Engine
-from durable_dsl.engine.component import load
-from durable_dsl.engine.component_file import ChangedFile, ComponentFile
+from durable_dsl.engine.bridge.component import load
+from durable_dsl.engine.directory import cache
+from durable_dsl.engine.directory.component_file import ChangedFile, ComponentFile
 from durable_dsl.engine.errors import StoreError
 
 #: A component whose export `value` returns 41 or 42: files of one size that differ in a byte.

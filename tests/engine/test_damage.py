@@ -13,12 +13,12 @@ from io import StringIO
 import pytest
 
 from durable_dsl.cli.main import main
-from durable_dsl.engine.arguments import arguments_text
 from durable_dsl.engine.errors import DamagedError, InvocationError
-from durable_dsl.engine.invocation import Invocation
+from durable_dsl.engine.invocations.arguments import arguments_text
+from durable_dsl.engine.invocations.invocation import Invocation
+from durable_dsl.engine.invocations.queue import Queue
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.oplog.store import FILE
-from durable_dsl.engine.queue import Queue
 from tests.engine.programs import opened, program, worker
 
 WORKERS = ("one", "two", "three")

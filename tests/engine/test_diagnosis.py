@@ -7,8 +7,8 @@ import sqlite3
 
 import pytest
 
-from durable_dsl.engine import guest_stack
 from durable_dsl.engine.errors import InvocationError
+from durable_dsl.engine.failures import guest_stack
 from tests.engine.http_guest import http_program
 from tests.engine.http_server import serving
 from tests.engine.programs import opened, program, rewritten, worker

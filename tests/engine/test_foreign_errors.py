@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from durable_dsl.engine.errors import InvocationError
-from durable_dsl.engine.foreign_errors import extract_foreign
+from durable_dsl.engine.failures.foreign_errors import extract_foreign
 from tests.engine.programs import Shown, opened
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from durable_dsl.engine.guest_errors import extract
+from durable_dsl.engine.failures.guest_errors import extract
 
 PANIC = """
 thread '<unnamed>' (1) panicked at runtime/src/lib.rs:1280:25:

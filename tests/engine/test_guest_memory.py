@@ -8,8 +8,9 @@ import threading
 
 import pytest
 
-from durable_dsl.engine import beginnings, guest_stack
-from durable_dsl.engine.dry_run import DryBuild, DryRun
+from durable_dsl.engine.bridge import instantiation as beginnings
+from durable_dsl.engine.diagnosis.dry_run import DryBuild, DryRun
+from durable_dsl.engine.failures import guest_stack
 from tests.engine.programs import opened, worker
 
 

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from durable_dsl.engine import Engine, guest_threads
+from durable_dsl.engine import Engine
+from durable_dsl.engine.bridge import threads as guest_threads
 from tests.guests import guest
 
 

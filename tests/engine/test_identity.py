@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from durable_dsl.engine import promises
 from durable_dsl.engine.clock import SystemClock
+from durable_dsl.engine.directory import promises
 from durable_dsl.engine.errors import InvocationError, UsageError
 from durable_dsl.promise_ids import PromiseId
 from tests.engine.http_server import serving

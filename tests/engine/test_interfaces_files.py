@@ -7,7 +7,7 @@ import os
 import pytest
 
 from durable_dsl.engine.errors import UsageError
-from durable_dsl.engine.sandbox import resolve
+from durable_dsl.engine.grants.sandbox import resolve
 from tests.engine.programs import kinds, opened, program, worker
 
 EVERYTHING = program("""

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from durable_dsl.engine import http_client_body
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, UsageError
+from durable_dsl.engine.http import body as http_client_body
 from durable_dsl.engine.oplog.view import as_json
 from tests.engine.http_guest import http_program
 from tests.engine.http_server import closed_port, serving

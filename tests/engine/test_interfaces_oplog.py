@@ -14,7 +14,7 @@ from durable_dsl.engine.interfaces.oplog_entries import EntryForm
 from durable_dsl.engine.interfaces.registry import lookup
 from durable_dsl.engine.oplog.store import FILE
 from durable_dsl.engine.oplog.text import encode
-from durable_dsl.engine.types import FunctionType, Primitive, Record
+from durable_dsl.engine.wit.types import FunctionType, Primitive, Record
 from tests.engine.programs import kind_of, opened, program, worker
 from tests.engine.tampering import change_entry
 from tests.guests import guest

@@ -9,11 +9,11 @@ import uuid
 
 import pytest
 
-from durable_codegen.official import needed_packages, package_files
-from durable_codegen.toolchain import run_wasm_tools
-from durable_dsl.engine.bridge import ImportSet
+from durable_codegen.wit.official import needed_packages, package_files
+from durable_codegen.wit.toolchain import run_wasm_tools
+from durable_dsl.engine.bridge.component import load
+from durable_dsl.engine.bridge.imports import ImportSet
 from durable_dsl.engine.clock import SkippingClock, SystemClock
-from durable_dsl.engine.component import load
 from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.interfaces.registry import lookup
 from durable_dsl.engine.oplog import schema, tables

@@ -10,11 +10,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from durable_dsl.engine import types as t
-from durable_dsl.engine.bridge import GuestResource
 from durable_dsl.engine.errors import UsageError
-from durable_dsl.engine.exports import Export
-from durable_dsl.engine.json_form import (
+from durable_dsl.engine.wit import types as t
+from durable_dsl.engine.wit.exports import Export
+from durable_dsl.engine.wit.json_form import (
     ArgumentFault,
     arguments,
     from_json,
@@ -23,7 +22,8 @@ from durable_dsl.engine.json_form import (
     result_json,
     to_json,
 )
-from durable_dsl.engine.values import ValueFault
+from durable_dsl.engine.wit.types import GuestResource
+from durable_dsl.engine.wit.values import ValueFault
 from tests.engine.bridge_guest import loaded
 from tests.engine.type_values import JUNK, spoiled, values
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from durable_dsl.engine import promises
+from durable_dsl.engine.directory import promises
 from durable_dsl.engine.errors import DamagedError
 from durable_dsl.engine.oplog import schema
 from durable_dsl.engine.oplog.store import FILE, Store

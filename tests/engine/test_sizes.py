@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durable_dsl.cli.main import main
-from durable_dsl.engine import promises
-from durable_dsl.engine.arguments import arguments_text
+from durable_dsl.engine.directory import promises
 from durable_dsl.engine.errors import InvocationError
-from durable_dsl.engine.invocation import Invocation
+from durable_dsl.engine.invocations.arguments import arguments_text
+from durable_dsl.engine.invocations.invocation import Invocation
+from durable_dsl.engine.invocations.queue import Queue
 from durable_dsl.engine.oplog import entries, payloads, tables
 from durable_dsl.engine.oplog.store import FILE, Store
 from durable_dsl.engine.oplog.summary import summarize
-from durable_dsl.engine.queue import Queue
 from tests.engine.programs import opened, worker
 from tests.engine.test_worker_steering import SECOND, ledger
 from tests.guests import guest

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from durable_dsl.engine.undisturbed import undisturbed
+from durable_dsl.engine.bridge.interrupts import undisturbed
 
 
 class Interrupted:

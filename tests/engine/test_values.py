@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from durable_dsl.engine import types as t
-from durable_dsl.engine.bridge import ImplementationFault
-from durable_dsl.engine.values import ValueFault, find_fault
+from durable_dsl.engine.traps import ImplementationFault
+from durable_dsl.engine.wit import types as t
+from durable_dsl.engine.wit.values import ValueFault, find_fault
 from tests.engine.bridge_guest import Host, call, loaded, opened
 from tests.engine.type_values import JUNK, spoiled, values
 

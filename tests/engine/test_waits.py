@@ -7,12 +7,13 @@ import time
 
 import pytest
 
-from durable_dsl.engine import clock, http_client_wire
+from durable_dsl.engine import clock
 from durable_dsl.engine.clock import LAST, SkippingClock, SystemClock
 from durable_dsl.engine.errors import InvocationError
+from durable_dsl.engine.http import wire as http_client_wire
 from durable_dsl.engine.oplog.view import as_json
-from durable_dsl.engine.session import Session
-from durable_dsl.engine.suspension import Places
+from durable_dsl.engine.replay.session import Session
+from durable_dsl.engine.replay.suspension import Places
 from tests.engine.http_guest import http_program
 from tests.engine.http_server import serving
 from tests.engine.programs import opened, program, run_command, worker

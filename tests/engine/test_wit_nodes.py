@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durable_dsl.engine import types as t
-from durable_dsl.engine.function_names import spellings
 from durable_dsl.engine.interfaces.rpc_values import spelled
-from durable_dsl.engine.types import GuestResource
-from durable_dsl.engine.wit_nodes import NodeFault, read_value, write_results, write_value
+from durable_dsl.engine.wit import types as t
+from durable_dsl.engine.wit.function_names import spellings
+from durable_dsl.engine.wit.nodes import NodeFault, read_value, write_results, write_value
+from durable_dsl.engine.wit.types import GuestResource
 from tests.engine.type_values import values
 
 U32, STRING = t.Primitive("u32"), t.Primitive("string")

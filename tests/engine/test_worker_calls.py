@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from durable_dsl.engine.bridge import UnknownExport
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, UsageError
+from durable_dsl.engine.traps import UnknownExport
 from tests.engine.programs import again, kinds, opened, worker
 from tests.guests import guest
 

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from durable_dsl.engine import control, watcher
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, LeaseError
-from durable_dsl.engine.invocation import Invocation
+from durable_dsl.engine.invocations.invocation import Invocation
 from durable_dsl.engine.signals import Interrupt
+from durable_dsl.engine.worker import control, watcher
 from tests.engine.programs import ROOT, command, opened, worker
 from tests.guests import guest
 

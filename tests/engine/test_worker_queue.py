@@ -6,11 +6,11 @@ import subprocess
 
 import pytest
 
-from durable_dsl.engine import update_request
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, KeyInUse, UpdateRefused
-from durable_dsl.engine.invocation import Invocation
+from durable_dsl.engine.invocations.invocation import Invocation
 from durable_dsl.engine.oplog.entries import PendingUpdate
+from durable_dsl.engine.worker import update_request
 from tests.engine.programs import ROOT, again, command, opened, program, run_command, worker
 from tests.engine.test_interfaces_golem import until
 from tests.guests import guest

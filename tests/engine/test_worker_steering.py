@@ -189,7 +189,7 @@ def test_a_running_worker_is_updated_in_the_middle(tmp_path):
         started = one.start("pause", idempotency_key="k")
         until(lambda: one.status == "suspended")
         component = engine.load(guest("ledger", edit=SECOND))
-        from durable_dsl.engine import update_request
+        from durable_dsl.engine.worker import update_request
 
         update_request.request(one, component.version, "automatic")
         until(lambda: one.version == 1)
@@ -310,7 +310,7 @@ def test_forking_where_nothing_goes_on(tmp_path):
 
 def test_what_another_worker_takes_back_is_taken_back_once(tmp_path):
     """It may ask again after a crash; what was done since stays."""
-    from durable_dsl.engine import steering
+    from durable_dsl.engine.worker import steering
 
     with opened(tmp_path) as engine:
         one = worker(engine)

@@ -11,11 +11,13 @@ from itertools import combinations_with_replacement, count
 
 import pytest
 
-from durable_dsl.engine import guest_threads, queue, watcher
-from durable_dsl.engine.driver import Driver
+from durable_dsl.engine.bridge import threads as guest_threads
 from durable_dsl.engine.errors import InvocationError, LeaseError, StoreError, UsageError
-from durable_dsl.engine.invocation import Invocation
+from durable_dsl.engine.invocations import queue
+from durable_dsl.engine.invocations.invocation import Invocation
 from durable_dsl.engine.oplog.entries import ExportedFunctionInvoked
+from durable_dsl.engine.worker import watcher
+from durable_dsl.engine.worker.driver import Driver
 from tests.engine.interleaving import Clock, explore
 from tests.engine.programs import ROOT, opened
 from tests.engine.tiny import tiny

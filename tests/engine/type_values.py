@@ -6,7 +6,7 @@ import struct
 
 from hypothesis import strategies as st
 
-from durable_dsl.engine import types as t
+from durable_dsl.engine.wit import types as t
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _PRIMITIVES = {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from durable_codegen.toolchain import run_wasm_tools
+from durable_codegen.wit.toolchain import run_wasm_tools
 from durable_dsl.engine import Engine, InvocationError
 from tests.components import alone, shared
 from tests.engine.programs import Shown, command, opened

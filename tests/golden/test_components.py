@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from durable_codegen.names import camel, python_name
-from durable_codegen.report import SECTION
-from durable_codegen.section import read_section
+from durable_codegen.component.report import SECTION
+from durable_codegen.component.section import read_section
+from durable_codegen.source.names import camel, python_name
 from tests.components import built_once
 from tests.golden.cases import CALLS
 from tests.golden.guest import TRAPPED, Guest

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from durable_codegen.build import emit_only
-from durable_codegen.config import resolve
+from durable_codegen.project.config import resolve
 from tests.golden.cases import CALLS
 
 APPS = Path(__file__).parent / "apps"

@@ -17,8 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from durable_codegen.official import NEWEST_WASI
-from durable_codegen.trim import host_functions, trimmed_host
+from durable_codegen.wit.official import NEWEST_WASI
+from durable_codegen.wit.trim import host_functions, trimmed_host
 from tests.components import alone
 
 SOURCES = Path(__file__).parent

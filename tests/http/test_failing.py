@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from durable_dsl.engine import Engine, InvocationError, loading
+from durable_dsl.engine import Engine, InvocationError
 from durable_dsl.engine.interfaces.registry import lookup
+from durable_dsl.engine.invocations import component as loading
 from tests.components import built_once
 from tests.http.test_libraries import FOLDER
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from durable_codegen.build import build
-from durable_codegen.config import resolve
+from durable_codegen.project.config import resolve
 from durable_dsl import remote
 from durable_dsl.engine import Engine
 from durable_dsl.testing.building import component_of

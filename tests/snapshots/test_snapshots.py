@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from durable_codegen.build import emit_only
-from durable_codegen.config import resolve
+from durable_codegen.project.config import resolve
 from durable_dsl.engine import Engine
 from durable_dsl.engine.errors import UpdateRefused
 from tests.codegen.projects import PLACE, faults_of, places, write

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from durable_codegen.analysis.explaining import explain
 from durable_codegen.analysis.exports import from_build
 from durable_codegen.analysis.reach import Analysis
-from durable_codegen.section import read_section
+from durable_codegen.component.section import read_section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from durable_codegen.modules import Module
+    from durable_codegen.app.modules import Module
 
 __all__ = ["EXPLAINED", "explained", "read_explained"]
 

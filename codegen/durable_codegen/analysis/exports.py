@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from durable_codegen.analysis.names import is_property
 from durable_codegen.analysis.program import Class
-from durable_codegen.names import camel, kebab, python_name
+from durable_codegen.source.names import camel, kebab, python_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from durable_codegen.analysis.program import Function
     from durable_codegen.analysis.reach import Analysis
-    from durable_codegen.world import Interface, World
+    from durable_codegen.world.model import Interface, World
 
 __all__ = ["Exported", "find_exports", "from_build"]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from durable_codegen.analysis.flow import Event
     from durable_codegen.analysis.reach import Case
     from durable_codegen.analysis.regions import Region
-    from durable_codegen.modules import Module
+    from durable_codegen.app.modules import Module
 
 __all__ = ["Finding", "Related", "at", "related"]
 

@@ -16,7 +16,7 @@ from durable_codegen.analysis.effects import Effect, effect_of
 from durable_codegen.analysis.program import FunctionNode, live, statements
 from durable_codegen.analysis.regions import Region, constant, host_word, mark_calls, region_of
 from durable_codegen.analysis.syntax import iterated, methods_of, run_by
-from durable_codegen.branches import taken
+from durable_codegen.app.branches import taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

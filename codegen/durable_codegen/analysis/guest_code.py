@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from durable_codegen.analysis.flow import Event
     from durable_codegen.analysis.reach import Analysis
-    from durable_codegen.modules import Module
+    from durable_codegen.app.modules import Module
 
 __all__ = ["guest_code"]
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from durable_codegen.branches import taken
+from durable_codegen.app.branches import taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from durable_codegen.modules import Module
+    from durable_codegen.app.modules import Module
 
 __all__ = ["Bound", "Class", "Function", "FunctionNode", "Program", "Scope", "live", "statements"]
 

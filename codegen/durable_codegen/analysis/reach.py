@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from durable_codegen.analysis.flow import Event, Flow
     from durable_codegen.analysis.program import Function
     from durable_codegen.analysis.regions import Region
-    from durable_codegen.modules import Module
+    from durable_codegen.app.modules import Module
 
 __all__ = ["Analysis", "Case", "way_of"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from durable_codegen.analysis.program import Function
     from durable_codegen.analysis.reach import Analysis, Case
     from durable_codegen.analysis.regions import Region
-    from durable_codegen.targets import Target
+    from durable_codegen.world.targets import Target
 
 __all__ = ["retrying"]
 

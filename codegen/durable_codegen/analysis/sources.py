@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_codegen.apps import bindings_in, is_bindings
-from durable_codegen.config import Settings, resolve
+from durable_codegen.app.modules import Module, Root, parse, reachable
 from durable_codegen.faults import BuildFailed, Fault
-from durable_codegen.modules import Module, Root, parse, reachable
-from durable_codegen.targets import DEFAULT_TARGET, TARGETS, Target, choose_target
-from durable_codegen.world import World, read_world
+from durable_codegen.project.apps import bindings_in, is_bindings
+from durable_codegen.project.config import Settings, resolve
+from durable_codegen.world.model import World, read_world
+from durable_codegen.world.targets import DEFAULT_TARGET, TARGETS, Target, choose_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

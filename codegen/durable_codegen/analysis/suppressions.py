@@ -17,7 +17,7 @@ from durable_codegen.analysis.finding import Finding, on
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from durable_codegen.modules import Module
+    from durable_codegen.app.modules import Module
 
 __all__ = ["suppress"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from durable_dsl.engine.durability import READ_LOCAL
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.streams import InputStream, OutputStream
+from durable_dsl.engine.replay.durability import READ_LOCAL
 from durable_dsl.engine.signals import Exit, Failure
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 environment = Interface("wasi:cli/environment")
 exit_ = Interface("wasi:cli/exit")

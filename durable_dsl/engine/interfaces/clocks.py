@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.durability import READ_LOCAL
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.poll import Timer
+from durable_dsl.engine.replay.durability import READ_LOCAL
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 _SECOND = 1_000_000_000
 

@@ -7,14 +7,14 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
+from durable_dsl.engine.grants.sandbox import resolve
 from durable_dsl.engine.interfaces.streams import InputStream, OutputStream, StreamClosed, StreamFailed
-from durable_dsl.engine.sandbox import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.grants import DirGrant
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.grants.granted import DirGrant
+    from durable_dsl.engine.replay.host import Host
 
 _LARGEST_READ = 1 << 20
 #: Reading a private file leaves its access time alone: replay, which reads again later, would leave another one.

@@ -12,7 +12,7 @@ import os
 import stat as modes
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.durability import READ_REMOTE, WRITE_REMOTE
+from durable_dsl.engine.grants.sandbox import resolve
 from durable_dsl.engine.interfaces.file_times import (
     follows,
     identity_hash,
@@ -33,14 +33,14 @@ from durable_dsl.engine.interfaces.files import (
 )
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.outside import OutsideInput, OutsideOutput, opened_outside, outside_call
-from durable_dsl.engine.sandbox import resolve
+from durable_dsl.engine.replay.durability import READ_REMOTE, WRITE_REMOTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.host import Host
     from durable_dsl.engine.interfaces.streams import IoError
     from durable_dsl.engine.oplog.entries import FunctionType
+    from durable_dsl.engine.replay.host import Host
 
 types = Interface("wasi:filesystem/types")
 preopens = Interface("wasi:filesystem/preopens")

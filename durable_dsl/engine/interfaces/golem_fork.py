@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine import steering
-from durable_dsl.engine.durability import WRITE_REMOTE
 from durable_dsl.engine.interfaces.golem_host import golem_host
 from durable_dsl.engine.interfaces.golem_workers import carried_out
 from durable_dsl.engine.oplog.entries import EndRemoteWrite, Entry, ImportedFunctionInvoked
 from durable_dsl.engine.oplog.text import encode
+from durable_dsl.engine.replay.durability import WRITE_REMOTE
 from durable_dsl.engine.signals import Fatal
+from durable_dsl.engine.worker import steering
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 INTERFACES = (golem_host,)
 

@@ -11,16 +11,16 @@ from functools import lru_cache
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.durability import WRITE_REMOTE, durable, nothing
 from durable_dsl.engine.interfaces.golem_ids import uuid_text
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.oplog.entries import BeginAtomicRegion, ChangeRetryPolicy, EndAtomicRegion, NoOp
-from durable_dsl.engine.retries import RetryPolicy
+from durable_dsl.engine.replay.durability import WRITE_REMOTE, durable, nothing
+from durable_dsl.engine.replay.retries import RetryPolicy
 from durable_dsl.engine.signals import Failure, Fatal, Rewind
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
     from durable_dsl.engine.oplog.cursor import ReplayRow
+    from durable_dsl.engine.replay.host import Host
 
 golem_host = Interface("golem:api/host")
 INTERFACES = (golem_host,)

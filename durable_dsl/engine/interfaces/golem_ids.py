@@ -9,8 +9,8 @@ from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.signals import Failure
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.catalogue import WorkerRow
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.directory.catalogue import WorkerRow
+    from durable_dsl.engine.replay.host import Host
 
 _LOW = (1 << 64) - 1
 

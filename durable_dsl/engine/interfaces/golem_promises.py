@@ -12,13 +12,13 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import promises
-from durable_dsl.engine.durability import READ_REMOTE, WRITE_LOCAL
-from durable_dsl.engine.host import PERSIST_NOTHING, Host
+from durable_dsl.engine.directory import promises
 from durable_dsl.engine.interfaces.golem_host import get_oplog_index, golem_host
 from durable_dsl.engine.interfaces.golem_ids import permit, uuid_of, uuid_text, worker_record
+from durable_dsl.engine.replay.durability import READ_REMOTE, WRITE_LOCAL
+from durable_dsl.engine.replay.host import PERSIST_NOTHING, Host
+from durable_dsl.engine.replay.suspension import LOOKS_AGAIN
 from durable_dsl.engine.signals import AwaitPromise, Failure, Fatal
-from durable_dsl.engine.suspension import LOOKS_AGAIN
 from durable_dsl.promise_ids import PromiseId
 
 if TYPE_CHECKING:

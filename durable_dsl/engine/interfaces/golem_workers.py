@@ -11,8 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from durable_dsl.component_ids import component_id_of
-from durable_dsl.engine import filters, steering, update_request
-from durable_dsl.engine.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
+from durable_dsl.engine.directory import filters
 from durable_dsl.engine.errors import EngineError
 from durable_dsl.engine.interfaces.golem_host import derived_key, golem_host
 from durable_dsl.engine.interfaces.golem_ids import (
@@ -24,14 +23,16 @@ from durable_dsl.engine.interfaces.golem_ids import (
     uuid_text,
     worker_record,
 )
+from durable_dsl.engine.replay.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
 from durable_dsl.engine.signals import Failure
+from durable_dsl.engine.worker import steering, update_request
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
-    from durable_dsl.engine.host import Host
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.replay.host import Host
+    from durable_dsl.engine.worker.handle import Worker
 
 INTERFACES = (golem_host,)
 

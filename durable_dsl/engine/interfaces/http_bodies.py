@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.batches import PENDING, Batch
-from durable_dsl.engine.durability import BATCHED, durable
 from durable_dsl.engine.interfaces.http_fields import Fields, fields_of, http_types
 from durable_dsl.engine.interfaces.http_requests import BodyFailed
 from durable_dsl.engine.interfaces.http_sending import LOST, Arrival, Sending
 from durable_dsl.engine.interfaces.streams import InputStream, StreamClosed
 from durable_dsl.engine.oplog import text
+from durable_dsl.engine.replay.batches import PENDING, Batch
+from durable_dsl.engine.replay.durability import BATCHED, durable
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
-    from durable_dsl.engine.http_client import Exchange
-    from durable_dsl.engine.http_client_errors import ErrorCode
+    from durable_dsl.engine.http.errors import ErrorCode
+    from durable_dsl.engine.http.exchange import Exchange
     from durable_dsl.engine.interfaces.poll import Pollable
+    from durable_dsl.engine.replay.host import Host
 
 INTERFACES = (http_types,)
 

@@ -10,7 +10,7 @@ from durable_dsl.engine.interfaces.interface import Interface
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 http_types = Interface("wasi:http/types")
 INTERFACES = (http_types,)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.batches import open_batch
-from durable_dsl.engine.grants import split_authority
-from durable_dsl.engine.http_client import DEFAULT_SECONDS, Request
+from durable_dsl.engine.grants.granted import split_authority
+from durable_dsl.engine.http.exchange import DEFAULT_SECONDS, Request
 from durable_dsl.engine.interfaces.http_bodies import was_all
 from durable_dsl.engine.interfaces.http_requests import PHASES, OutgoingRequest, RequestOptions
 from durable_dsl.engine.interfaces.http_responses import FutureResponse
 from durable_dsl.engine.interfaces.http_sending import Sending, permit
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.oplog import text
+from durable_dsl.engine.replay.batches import open_batch
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 outgoing_handler = Interface("wasi:http/outgoing-handler")
 INTERFACES = (outgoing_handler,)

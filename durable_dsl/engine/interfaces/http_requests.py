@@ -7,14 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.errors import UsageError
-from durable_dsl.engine.grants import split_authority
-from durable_dsl.engine.http_client_body import Pair, RequestBody
+from durable_dsl.engine.grants.granted import split_authority
+from durable_dsl.engine.http.body import Pair, RequestBody
 from durable_dsl.engine.interfaces.http_fields import TOKEN, Fields, http_types
 from durable_dsl.engine.interfaces.streams import IoError, OutputStream, StreamFailed
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
-    from durable_dsl.engine.http_client_errors import ErrorCode
+    from durable_dsl.engine.http.errors import ErrorCode
+    from durable_dsl.engine.replay.host import Host
 
 INTERFACES = (http_types,)
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.http_client import Exchange, Request
+from durable_dsl.engine.grants.secrets import filled, named_in
+from durable_dsl.engine.http.exchange import Exchange, Request
 from durable_dsl.engine.interfaces.poll import Pollable, wait_for
-from durable_dsl.engine.secret_values import filled, named_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.batches import Batch
-    from durable_dsl.engine.host import Host
-    from durable_dsl.engine.http_client_errors import ErrorCode
+    from durable_dsl.engine.http.errors import ErrorCode
     from durable_dsl.engine.interfaces.http_requests import OutgoingBody
+    from durable_dsl.engine.replay.batches import Batch
+    from durable_dsl.engine.replay.host import Host
 
 LOST = "the connection was lost when the worker was restarted, and the request must not be sent again"
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.durability import Implementation, durable
+from durable_dsl.engine.replay.durability import Implementation, durable
 
 if TYPE_CHECKING:
     from durable_dsl.engine.oplog.entries import FunctionType

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.durability import READ_REMOTE, WRITE_REMOTE
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.stored_values import IncomingValue, OutgoingValue, ValueReader, ValueWriter
 from durable_dsl.engine.oplog import tables
+from durable_dsl.engine.replay.durability import READ_REMOTE, WRITE_REMOTE
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 errors = Interface("wasi:keyvalue/wasi-keyvalue-error")
 types = Interface("wasi:keyvalue/types")

@@ -14,7 +14,7 @@ from durable_dsl.engine.signals import Fatal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 atomic = Interface("wasi:keyvalue/atomic")
 cache = Interface("wasi:keyvalue/cache")

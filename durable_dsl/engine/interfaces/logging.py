@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from durable_dsl.engine.interfaces.interface import Interface
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 logging = Interface("wasi:logging/logging")
 INTERFACES = (logging,)

@@ -9,13 +9,13 @@ import ipaddress
 import socket
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.durability import READ_REMOTE
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.poll import Pollable
+from durable_dsl.engine.replay.durability import READ_REMOTE
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
     from durable_dsl.engine.interfaces.sockets import Network
+    from durable_dsl.engine.replay.host import Host
 
 ip_name_lookup = Interface("wasi:sockets/ip-name-lookup")
 INTERFACES = (ip_name_lookup,)

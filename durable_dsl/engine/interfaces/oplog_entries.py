@@ -11,18 +11,18 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.bridge import UnknownExport
 from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.interfaces.clocks import datetime_of
 from durable_dsl.engine.interfaces.golem_ids import worker_record
-from durable_dsl.engine.json_form import restore
 from durable_dsl.engine.oplog import entries as e
-from durable_dsl.engine.wit_nodes import Node, write_results, write_value
+from durable_dsl.engine.traps import UnknownExport
+from durable_dsl.engine.wit.json_form import restore
+from durable_dsl.engine.wit.nodes import Node, write_results, write_value
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.exports import Export
-    from durable_dsl.engine.types import GuestResource
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.wit.exports import Export
+    from durable_dsl.engine.wit.types import GuestResource
+    from durable_dsl.engine.worker.handle import Worker
 
 Wit = dict[str, Any]
 _ACCOUNT = {"value": "local"}

@@ -8,20 +8,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.durability import READ_REMOTE, durable
 from durable_dsl.engine.interfaces.golem_ids import known_worker, permit
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.oplog_entries import EntryForm
 from durable_dsl.engine.interfaces.oplog_query import QueryFault, parse
 from durable_dsl.engine.oplog.view import as_json
+from durable_dsl.engine.replay.durability import READ_REMOTE, durable
 from durable_dsl.engine.signals import Failure, Fatal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.durability import Implementation
-    from durable_dsl.engine.host import Host
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.replay.durability import Implementation
+    from durable_dsl.engine.replay.host import Host
+    from durable_dsl.engine.worker.handle import Worker
 
 oplog = Interface("golem:api/oplog")
 INTERFACES = (oplog,)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.durability import READ_REMOTE, WRITE_REMOTE, Implementation, durable
 from durable_dsl.engine.interfaces.files import Descriptor, DirectoryEntries, FileInput, FileOutput, code_of
 from durable_dsl.engine.interfaces.streams import InputStream, OutputStream, StreamClosed, StreamFailed
+from durable_dsl.engine.replay.durability import READ_REMOTE, WRITE_REMOTE, Implementation, durable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.host import Host
     from durable_dsl.engine.oplog.entries import FunctionType
+    from durable_dsl.engine.replay.host import Host
 
 _HANDLES = (Descriptor, InputStream, OutputStream, DirectoryEntries)
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.clock import LAST
-from durable_dsl.engine.durability import READ_LOCAL, durable
-from durable_dsl.engine.host import PERSIST_NOTHING, Host
 from durable_dsl.engine.interfaces.interface import Interface
+from durable_dsl.engine.replay.durability import READ_LOCAL, durable
+from durable_dsl.engine.replay.host import PERSIST_NOTHING, Host
+from durable_dsl.engine.replay.suspension import LOOKS_AGAIN
 from durable_dsl.engine.signals import Failure, Sleep
-from durable_dsl.engine.suspension import LOOKS_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine.durability import READ_LOCAL
 from durable_dsl.engine.interfaces.interface import Interface
+from durable_dsl.engine.replay.durability import READ_LOCAL
 from durable_dsl.engine.signals import Failure
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 random = Interface("wasi:random/random")
 insecure = Interface("wasi:random/insecure")

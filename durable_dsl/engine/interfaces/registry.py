@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.durability import Implementation
     from durable_dsl.engine.interfaces.interface import Interface
+    from durable_dsl.engine.replay.durability import Implementation
 
 _MODULES = {
     "wasi:clocks/wall-clock": "clocks",

@@ -11,9 +11,6 @@ import uuid
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.batches import PENDING, Batch
-from durable_dsl.engine.calls import Address, Denied, run_queue
-from durable_dsl.engine.durability import READ_LOCAL, WRITE_REMOTE, begin_write, durable
 from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.interfaces.cli import get_arguments, get_environment
 from durable_dsl.engine.interfaces.golem_host import derived_key
@@ -22,15 +19,18 @@ from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.poll import Pollable, wait_for
 from durable_dsl.engine.interfaces.rpc_calls import Answered, Asked, Outcome, Prepared, QueueLook, prepare
 from durable_dsl.engine.interfaces.rpc_values import spelled
+from durable_dsl.engine.invocations.queue import insert
 from durable_dsl.engine.oplog import text
-from durable_dsl.engine.queue import insert
+from durable_dsl.engine.remote.calls import Address, Denied, run_queue
+from durable_dsl.engine.replay.batches import PENDING, Batch
+from durable_dsl.engine.replay.durability import READ_LOCAL, WRITE_REMOTE, begin_write, durable
 from durable_dsl.engine.signals import Failure
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from durable_dsl.engine.calls import Call
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.remote.calls import Call
+    from durable_dsl.engine.replay.host import Host
 
 rpc = Interface("golem:rpc/types")
 INTERFACES = (rpc,)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.arguments import arguments_text
-from durable_dsl.engine.bridge import UnknownExport
-from durable_dsl.engine.calls import Address, Call, Denied, NoCallee, run_queue
 from durable_dsl.engine.errors import InvocationError, UsageError
-from durable_dsl.engine.function_names import spellings
 from durable_dsl.engine.interfaces.poll import Pollable
-from durable_dsl.engine.invocation import Invocation
-from durable_dsl.engine.types import GuestResource, Resource
-from durable_dsl.engine.wit_nodes import NodeFault, read_value, write_results
+from durable_dsl.engine.invocations.arguments import arguments_text
+from durable_dsl.engine.invocations.invocation import Invocation
+from durable_dsl.engine.remote.calls import Address, Call, Denied, NoCallee, run_queue
+from durable_dsl.engine.traps import UnknownExport
+from durable_dsl.engine.wit.function_names import spellings
+from durable_dsl.engine.wit.nodes import NodeFault, read_value, write_results
+from durable_dsl.engine.wit.types import GuestResource, Resource
 from durable_dsl.promise_ids import WAKES
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.exports import Export
-    from durable_dsl.engine.host import Host
-    from durable_dsl.engine.worker import Worker
+    from durable_dsl.engine.replay.host import Host
+    from durable_dsl.engine.wit.exports import Export
+    from durable_dsl.engine.worker.handle import Worker
 
 Outcome = dict[str, Any]
 _OWN = ("GOLEM_WORKER_NAME", "GOLEM_COMPONENT_ID", "GOLEM_COMPONENT_VERSION", WAKES)

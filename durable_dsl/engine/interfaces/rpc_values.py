@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine import types as t
+from durable_dsl.engine.wit import types as t
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 Outcome = dict[str, Any]
 _INTERFACE = "golem:rpc/types"

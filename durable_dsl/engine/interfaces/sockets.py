@@ -11,7 +11,7 @@ from durable_dsl.engine.interfaces.interface import Interface
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 network = Interface("wasi:sockets/network")
 instance_network = Interface("wasi:sockets/instance-network")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine.interfaces.streams import InputStream, OutputStream, StreamClosed
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 
 _LARGEST_READ = 1 << 20

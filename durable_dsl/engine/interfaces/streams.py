@@ -15,7 +15,7 @@ from durable_dsl.engine.signals import Failure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.host import Host
+    from durable_dsl.engine.replay.host import Host
 
 Outcome = dict[str, Any]
 CHUNK = 1 << 16

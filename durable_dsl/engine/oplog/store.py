@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from durable_dsl.engine.probe import Probe
+    from durable_dsl.engine.oplog.probe import Probe
 
 T = TypeVar("T")
 FILE = "durable.sqlite3"

@@ -6,9 +6,11 @@ import importlib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.bridge import GuestTrap, ImportSet, Instance
-from durable_dsl.engine.cache import user_cache
-from durable_dsl.engine.component import load
+from durable_dsl.engine.bridge.calls import Instance
+from durable_dsl.engine.bridge.component import load
+from durable_dsl.engine.bridge.imports import ImportSet
+from durable_dsl.engine.directory.cache import user_cache
+from durable_dsl.engine.traps import GuestTrap
 from tests.components import alone
 from tests.conformance.golem.host import FUNCTIONS, not_offered
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from durable_dsl.engine.component import Component
-    from durable_dsl.engine.exports import Export
+    from durable_dsl.engine.bridge.component import Component
+    from durable_dsl.engine.wit.exports import Export
 
 __all__ = ["GuestTrap", "Instance", "component_of", "export_of"]
 

@@ -1,0 +1,1 @@
+"""The component itself: made, cached, labelled with what was built, and reported."""

@@ -1,0 +1,1 @@
+"""Python that is written: the wrapper, its regions and conversions, bindings and clients."""
