@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from durable_dsl.engine.diagnosis.comparing import Comparison
+    from durable_dsl.engine.comparing import Comparison
 
 #: Above so many workers those that continue are only counted, and of those that stop alike only some are named.
 _MANY = 40
@@ -24,7 +24,7 @@ _ALIKE = 5
 
 def run_against(arguments: argparse.Namespace) -> int:
     """Compare, and say what was found."""
-    from durable_dsl.engine.diagnosis.comparing import compare
+    from durable_dsl.engine.comparing import compare
     from durable_dsl.engine.errors import EngineError, UsageError
 
     component = _component(arguments)

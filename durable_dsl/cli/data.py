@@ -212,7 +212,7 @@ def wants_a_grant(worker: str, key: str | None = None, error: InvocationError | 
 
 def invocation_failed(error: InvocationError, worker: str, key: str | None = None) -> CommandError:
     """The error of a command whose guest failed: the guest's own traceback, once."""
-    from durable_dsl.engine.grants.redaction import redacted, redacted_text
+    from durable_dsl.engine.redaction import redacted, redacted_text
 
     facts = {"worker": worker, "status": error.status}
     if error.type == "NotGranted":  # the engine has said what, and how to allow it

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.directory.upkeep import sizes
+    from durable_dsl.engine.upkeep import sizes
 
     found = sizes(engine)
     if arguments.json:
@@ -54,7 +54,7 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _prune(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.directory.upkeep import prune
+    from durable_dsl.engine.upkeep import prune
 
     left = prune(engine, dry_run=arguments.dry_run)
     if arguments.json:
@@ -73,7 +73,7 @@ def _prune(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _compact(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.directory.upkeep import compact
+    from durable_dsl.engine.upkeep import compact
 
     before, after = compact(engine)
     facts: dict[str, Any] = {"before": before, "after": after}

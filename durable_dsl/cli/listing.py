@@ -49,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def show(engine: Engine, arguments: argparse.Namespace) -> int:
     from durable_dsl.engine.errors import DamagedError
-    from durable_dsl.engine.grants.redaction import redacted
+    from durable_dsl.engine.redaction import redacted
 
     found = [_facts(worker) for worker in engine.workers() if arguments.component in {None, worker.component}]
     for row in engine.catalogue.damaged_workers():

@@ -90,8 +90,8 @@ def pattern(text: str) -> re.Pattern[str]:
 
 
 def show(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.grants.redaction import redacted
     from durable_dsl.engine.oplog import view
+    from durable_dsl.engine.redaction import redacted
 
     def as_json(record: Record) -> Entry:
         entry = view.as_json(record)

@@ -30,7 +30,7 @@ _LOOKS = 0.01  # seconds
 def told(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
     """The outcome of steering: the worker's facts in JSON, else a line for people."""
     if arguments.json:
-        from durable_dsl.engine.grants.redaction import redacted
+        from durable_dsl.engine.redaction import redacted
 
         console.print_json(redacted(worker.describe(full=True)))
     else:

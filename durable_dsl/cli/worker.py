@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(engine: Engine, arguments: argparse.Namespace) -> int:
     from durable_dsl.engine.errors import DamagedError
-    from durable_dsl.engine.grants.redaction import redacted
+    from durable_dsl.engine.redaction import redacted
 
     worker = known_worker(engine, arguments.name)
     try:

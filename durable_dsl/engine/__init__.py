@@ -2,7 +2,7 @@
 
 from durable_dsl.engine.api import Engine
 from durable_dsl.engine.clock import Clock, SystemClock
-from durable_dsl.engine.diagnosis.comparing import Comparison, compare
+from durable_dsl.engine.comparing import Comparison, compare
 from durable_dsl.engine.errors import (
     DamagedError,
     EngineError,

@@ -26,16 +26,16 @@ from durable_dsl.engine.directory import promises
 from durable_dsl.engine.directory.cache import user_cache
 from durable_dsl.engine.directory.catalogue import Catalogue, WorkerRow
 from durable_dsl.engine.directory.component_file import ChangedFile, ComponentFile
+from durable_dsl.engine.directory.cycles import Waiting
+from durable_dsl.engine.directory.private import Use, make_private
 from durable_dsl.engine.errors import StoreError, UsageError
 from durable_dsl.engine.grants import permissions
 from durable_dsl.engine.grants.granted import Grants, values_of
-from durable_dsl.engine.grants.redaction import redacted_text
 from durable_dsl.engine.interfaces.registry import lookup
 from durable_dsl.engine.invocations.component import LoadedComponent, build_facts, name_of
 from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.oplog.store import Store
-from durable_dsl.engine.private import Use, make_private
-from durable_dsl.engine.remote.cycles import Waiting
+from durable_dsl.engine.redaction import redacted_text
 from durable_dsl.engine.remote.schedule import Schedule
 from durable_dsl.engine.replay.suspension import Places
 from durable_dsl.engine.worker.handle import Worker
@@ -291,13 +291,19 @@ class Engine:
         self._change_grants(component, lambda granted: granted.minus(allow_http, dirs, workers, secrets=secrets))
 
     def _change_grants(self, component: str, how: Callable[[Grants], Grants]) -> None:
-        permissions.change(self.store, permissions.of_component(self, component), how)
+        permissions.change(self.store, self._owner(component), how)
         for worker in self.opened_workers():
             worker.permissions.forget()
 
     def granted(self, component: str) -> Grants:
         """What all workers of a component were granted."""
-        return permissions.load(self.store, permissions.of_component(self, component))[0]
+        return permissions.load(self.store, self._owner(component))[0]
+
+    def _owner(self, component: str) -> str:
+        """The owner that a component's grants are kept for."""
+        if self.catalogue.latest(component) is None:
+            raise UsageError(f"there is no component {component!r} in {self.data}", "load or run it once, then grant")
+        return permissions.component_owner(component)
 
     def workers(self) -> list[Worker]:
         """All workers of the data directory, by name; without those whose own row is damaged."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine.grants.redaction import redacted_text
+from durable_dsl.engine.redaction import redacted_text
 from durable_dsl.engine.traps import HostTrap
 
 if TYPE_CHECKING:

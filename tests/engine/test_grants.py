@@ -8,7 +8,7 @@ import pytest
 
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.clock import SystemClock
-from durable_dsl.engine.diagnosis.comparing import compare
+from durable_dsl.engine.comparing import compare
 from durable_dsl.engine.errors import DamagedError, InvocationError, UsageError
 
 from .http_guest import http_program

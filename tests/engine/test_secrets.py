@@ -9,8 +9,8 @@ import pytest
 
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError
-from durable_dsl.engine.grants.redaction import is_secret, redacted, redacted_text
 from durable_dsl.engine.oplog.view import as_json
+from durable_dsl.engine.redaction import is_secret, redacted, redacted_text
 
 from .http_guest import http_program
 from .http_server import serving

@@ -18,9 +18,9 @@ from durable_dsl.engine.bridge.instantiation import alone
 from durable_dsl.engine.errors import EngineError
 from durable_dsl.engine.failures import guest_stack
 from durable_dsl.engine.failures.guest_errors import users_path
-from durable_dsl.engine.interfaces.registry import lookup
 from durable_dsl.engine.oplog.cursor import Cursor
 from durable_dsl.engine.oplog.log import Ends, Oplog
+from durable_dsl.engine.replay import snapshots
 from durable_dsl.engine.replay.durability import HARMLESS
 from durable_dsl.engine.replay.failures import tell
 from durable_dsl.engine.replay.outstanding import Outstanding
@@ -28,7 +28,6 @@ from durable_dsl.engine.replay.session import Session
 from durable_dsl.engine.signals import Divergence, Signal, UnfinishedWrite
 from durable_dsl.engine.traps import GuestTrap
 from durable_dsl.engine.wit import types as t
-from durable_dsl.engine.worker import snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.regions import Regions
     from durable_dsl.engine.oplog.store import Store
     from durable_dsl.engine.replay.host import Host
-    from durable_dsl.engine.worker.handle import Worker
+    from durable_dsl.engine.replay.surroundings import Owner
 
 #: Of a file that is not among the bindings that componentize-py puts into a component.
 _FRAME = re.compile(r'^  File "(?!/world/)(?P<file>[^"<]+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
@@ -92,12 +91,13 @@ class DryBuild:
     """A build of a component whose instances are for dry runs, one at a time."""
 
     def __init__(self, component: LoadedComponent) -> None:
+        self._lookup = component.lookup
         self.component = component.linked_to(self._watched)
         self.run: DryRun | None = None
 
     def _watched(self, interface: str, function: str, version: str) -> Any:
-        """`lookup`, with implementations that notice where the guest stands when one of them ends it."""
-        perform = lookup(interface, function, version)
+        """The component's own, with implementations that notice where the guest stands when one of them ends it."""
+        perform = self._lookup(interface, function, version)
         if perform is None:
             return None
         if perform in HARMLESS and interface != _POLL:
@@ -122,7 +122,7 @@ class DryRun:
 
     def __init__(
         self,
-        worker: Worker,
+        worker: Owner,
         build: DryBuild,
         regions: Regions,
         last: int,

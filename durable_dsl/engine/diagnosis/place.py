@@ -15,7 +15,7 @@ from durable_dsl.engine.signals import Divergence, UnfinishedWrite
 if TYPE_CHECKING:
     from durable_dsl.engine.oplog.summary import Summary
     from durable_dsl.engine.replay.session import Session
-    from durable_dsl.engine.worker.handle import Worker
+    from durable_dsl.engine.replay.surroundings import Owner
 
 
 def place_of(failed: Session, snapshot: int | None) -> str | None:
@@ -30,7 +30,7 @@ def place_of(failed: Session, snapshot: int | None) -> str | None:
     return run.place if isinstance(end, (Divergence, UnfinishedWrite)) else None
 
 
-def recorded_at(worker: Worker, build: DryBuild, summary: Summary, index: int) -> str | None:
+def recorded_at(worker: Owner, build: DryBuild, summary: Summary, index: int) -> str | None:
     """Where the build that `worker` is on makes the call that entry `index` records."""
     run = DryRun(worker, build, summary.deleted, summary.last, snapshot=summary.snapshot, at=index)
     end = run.run()

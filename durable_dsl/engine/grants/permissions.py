@@ -14,17 +14,15 @@ import time
 import unicodedata
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.grants.granted import DirGrant, Grants
-from durable_dsl.engine.grants.redaction import redacted_text
 from durable_dsl.engine.oplog import tables
+from durable_dsl.engine.redaction import redacted_text
 from durable_dsl.engine.signals import NotGranted, Restart
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from durable_dsl.engine.api import Engine
     from durable_dsl.engine.oplog.store import Store
 
 _FRESH = 0.05
@@ -80,8 +78,9 @@ def change(store: Store, owner: str, how: Callable[[Grants], Grants]) -> Grants:
 class Permissions:
     """Those of one worker."""
 
-    def __init__(self, engine: Engine, worker: int, name: str, component: str) -> None:
-        self._engine = engine
+    def __init__(self, store: Store, secrets: Mapping[str, str], worker: int, name: str, component: str) -> None:
+        self._store = store
+        self._secrets = secrets
         self._owner = worker_owner(worker)
         self._name = name
         self._component = component
@@ -93,8 +92,7 @@ class Permissions:
         """Its own and its component's."""
         now = time.monotonic()
         if not self._read_at or now - self._read_at > _FRESH:
-            store = self._engine.store
-            shared, _ = load(store, component_owner(self._component))
+            shared, _ = load(self._store, component_owner(self._component))
             self._known = shared.plus(self.own)
             self._read_at = now
         return self._known
@@ -102,15 +100,15 @@ class Permissions:
     @property
     def own(self) -> Grants:
         """What it was given itself."""
-        return load(self._engine.store, self._owner)[0]
+        return load(self._store, self._owner)[0]
 
     @property
     def wants(self) -> str | None:
         """What the worker has stopped for the want of, if it has."""
-        return load(self._engine.store, self._owner)[1]
+        return load(self._store, self._owner)[1]
 
     def change(self, how: Callable[[Grants], Grants]) -> None:
-        change(self._engine.store, self._owner, how)
+        change(self._store, self._owner, how)
         self.forget()
 
     def forget(self) -> None:
@@ -126,10 +124,9 @@ class Permissions:
 
     def stopped(self, wants: str | None) -> None:
         """Note what the worker has stopped for; None when it has gone on."""
-        store = self._engine.store
         if self.wants != wants:
             own = self.own
-            store.transaction(lambda connection: write(connection, self._owner, own, wants))
+            self._store.transaction(lambda connection: write(connection, self._owner, own, wants))
 
     # Asked by host calls, before anything of them is recorded
 
@@ -155,7 +152,7 @@ class Permissions:
         if not self._allows(lambda granted: name in {one.name for one in granted.secrets}):
             raise self._refused(f"sending the secret {name}", f"--secret {name}")
         grant = next(one for one in self.granted.secrets if one.name == name)
-        value = self._engine.secrets.get(name) or grant.read()
+        value = self._secrets.get(name) or grant.read()
         if not value:
             where = f"the environment of what runs it has no {name}" if grant.path is None else f"{grant.path} has none"
             raise NotGranted(f"sending the secret {name}", f"worker {self._name} was granted it, but {where}")
@@ -169,10 +166,3 @@ class Permissions:
 
     def _refused(self, what: str, option: str) -> NotGranted:
         return NotGranted(what, f"to allow it: durable-dsl worker grant {shlex.quote(self._name)} {option}")
-
-
-def of_component(engine: Engine, name: str) -> str:
-    """The owner that a component's grants are kept for; raises UsageError where there is no such component."""
-    if engine.catalogue.latest(name) is None:
-        raise UsageError(f"there is no component {name!r} in {engine.data}", "load or run it once, then grant")
-    return component_owner(name)

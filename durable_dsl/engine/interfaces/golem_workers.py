@@ -8,7 +8,7 @@ Names and ids are no secret, and calling what a component exports is `golem:rpc`
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.directory import filters
@@ -56,7 +56,7 @@ def metadata_of(worker: Worker) -> Record:
 
 @golem_host.durable("get-self-metadata", READ_LOCAL, "golem::api::get-self-metadata")
 def get_self_metadata(host: Host) -> Record:
-    return metadata_of(host.worker)
+    return metadata_of(cast("Worker", host.worker))
 
 
 def _of_name(record: Record) -> str:

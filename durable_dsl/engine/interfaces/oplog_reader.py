@@ -62,7 +62,8 @@ def _permit(host: Host, reader: Reader) -> None:
 
 
 def _worker(host: Host, reader: Reader) -> Worker:
-    return host.worker.engine.reach(known_worker(host, reader.worker).name)
+    worker: Worker = host.worker.engine.reach(known_worker(host, reader.worker).name)
+    return worker
 
 
 def _next_page(host: Host, reader: Reader) -> list[int]:

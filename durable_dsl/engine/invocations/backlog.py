@@ -16,17 +16,21 @@ from durable_dsl.engine.invocations.invocation import Invocation
 from durable_dsl.engine.traps import UnknownExport
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.api import Engine
+    from collections.abc import Callable
+
     from durable_dsl.engine.directory.catalogue import WorkerRow
     from durable_dsl.engine.invocations.component import LoadedComponent
     from durable_dsl.engine.invocations.queue import Queue
 
 
 class Backlog:
-    """By key, and in order."""
+    """By key, and in order. `fill_queue` puts what is due into a worker's queue, `tell` says what is amiss."""
 
-    def __init__(self, engine: Engine, row: WorkerRow, queue: Queue) -> None:
-        self._engine = engine
+    def __init__(
+        self, fill_queue: Callable[[int], None], tell: Callable[[str], None], row: WorkerRow, queue: Queue
+    ) -> None:
+        self._fill_queue = fill_queue
+        self._tell = tell
         self._row = row
         self._queue = queue
         self._jobs: dict[str, Invocation] = {}
@@ -91,7 +95,7 @@ class Backlog:
         """Take up what is in the queue on disk and not known here, if that was not done yet or is wanted `again`."""
         if not (self._unread or again):
             return
-        self._engine.schedule.fill_queue(self._row.id)
+        self._fill_queue(self._row.id)
         for name, request, key in self._queue.load():
             if key not in self._jobs:
                 try:
@@ -99,7 +103,7 @@ class Backlog:
                     arguments = arguments_of(export, request)
                 except (UnknownExport, UsageError) as error:  # of another build: what fits must not wait for it
                     said = f"the call of {name} that waits does not fit its build, and stays in the queue: {error}"
-                    self._engine.tell_once(f"warning: worker {self._row.name}: {said}")
+                    self._tell(f"warning: worker {self._row.name}: {said}")
                     continue
                 job = Invocation(export, arguments, request, key)
                 job.queued = True

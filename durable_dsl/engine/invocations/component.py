@@ -35,7 +35,8 @@ class LoadedComponent:
 
     def __init__(self, component: Component, build: Build, lookup: Lookup) -> None:
         self._component = component
-        self._lookup = lookup
+        #: What implements its imports.
+        self.lookup = lookup
         self.build = build
         self._resolved: dict[str, Export] = {}
 
@@ -109,7 +110,7 @@ class LoadedComponent:
     @cached_property
     def imports(self) -> ImportSet:
         """The linked imports, shared by all instances."""
-        return ImportSet(self._component, self._lookup)
+        return ImportSet(self._component, self.lookup)
 
     def linked_to(self, lookup: Lookup) -> LoadedComponent:
         """The same component with other implementations of its imports."""

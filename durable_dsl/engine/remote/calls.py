@@ -88,7 +88,8 @@ class Address:
             row = engine.catalogue.create_worker(self.worker, created, engine.clock.now())
         if row.component != component:
             raise NoCallee(f"worker {self.worker!r} belongs to component {row.component!r}, not {component!r}")
-        return engine.reach(row.name)
+        worker: Worker = engine.reach(row.name)
+        return worker
 
 
 class Call:

@@ -18,8 +18,8 @@ from durable_dsl.engine.remote.calls import run_queue
 if TYPE_CHECKING:
     import sqlite3
 
-    from durable_dsl.engine.api import Engine
     from durable_dsl.engine.invocations.invocation import Invocation
+    from durable_dsl.engine.worker.process import Process
 
 _BEGUN = (
     "EXISTS (SELECT 1 FROM entry WHERE entry.worker = schedule.worker AND entry.key = schedule.key"
@@ -58,7 +58,7 @@ def cancel(connection: sqlite3.Connection, number: int) -> bool:
 class Schedule:
     """What is scheduled in one data directory, as one process sees it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Process) -> None:
         self._engine = engine
         self._lock = threading.Lock()
         self._closed = False

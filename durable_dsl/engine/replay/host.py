@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.log import Oplog
     from durable_dsl.engine.replay.output import GuestOutput
     from durable_dsl.engine.replay.retries import RetryPolicy
+    from durable_dsl.engine.replay.surroundings import Owner
     from durable_dsl.engine.replay.suspension import Keeper
     from durable_dsl.engine.signals import Signal, Suspended
-    from durable_dsl.engine.worker.handle import Worker
 
 PERSIST_NOTHING = "persist-nothing"
 SMART = "smart"
@@ -45,7 +45,7 @@ class Host:
 
     def __init__(
         self,
-        worker: Worker,
+        worker: Owner,
         *,
         log: Oplog,
         cursor: Cursor,

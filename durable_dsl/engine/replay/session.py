@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.cursor import ReplayRow
     from durable_dsl.engine.oplog.log import Oplog
     from durable_dsl.engine.oplog.regions import Regions
+    from durable_dsl.engine.replay.surroundings import Owner
     from durable_dsl.engine.signals import Signal
     from durable_dsl.engine.wit.exports import Export
-    from durable_dsl.engine.worker.handle import Worker
 
 
 class Session:
@@ -48,7 +48,7 @@ class Session:
 
     def __init__(
         self,
-        worker: Worker,
+        worker: Owner,
         component: LoadedComponent,
         log: Oplog,
         regions: Regions,

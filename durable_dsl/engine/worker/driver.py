@@ -21,6 +21,7 @@ from durable_dsl.engine.invocations import results
 from durable_dsl.engine.oplog.entries import Entry, Error, Exited, Interrupted, Suspend
 from durable_dsl.engine.oplog.log import Oplog
 from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
+from durable_dsl.engine.replay import snapshots
 from durable_dsl.engine.replay.failures import Told, tell
 from durable_dsl.engine.replay.session import Session
 from durable_dsl.engine.replay.suspension import LOOKS_AGAIN
@@ -41,7 +42,7 @@ from durable_dsl.engine.signals import (
     UnfinishedWrite,
 )
 from durable_dsl.engine.traps import GuestTrap
-from durable_dsl.engine.worker import snapshots, updating
+from durable_dsl.engine.worker import updating
 from durable_dsl.printable import shortened
 
 if TYPE_CHECKING:

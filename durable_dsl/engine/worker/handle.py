@@ -24,19 +24,19 @@ from durable_dsl.promise_ids import WAKES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from durable_dsl.engine.api import Engine
     from durable_dsl.engine.directory.catalogue import WorkerRow
     from durable_dsl.engine.errors import InvocationError
     from durable_dsl.engine.invocations.component import LoadedComponent
     from durable_dsl.engine.invocations.invocation import Invocation
     from durable_dsl.engine.oplog.summary import Summary
     from durable_dsl.engine.wit.exports import Export
+    from durable_dsl.engine.worker.process import Process
 
 
 class Worker(Accepting):
     """A named component instance with its own oplog; `Engine.worker` gives it. Safe to use from several threads."""
 
-    def __init__(self, engine: Engine, row: WorkerRow) -> None:
+    def __init__(self, engine: Process, row: WorkerRow) -> None:
         super().__init__(engine, row)
         self.default_policy: RetryPolicy = DEFAULT_POLICY
         self._created: Create | None = None

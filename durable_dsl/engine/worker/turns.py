@@ -35,11 +35,11 @@ from durable_dsl.engine.worker.driver import Driver, closed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from durable_dsl.engine.api import Engine
     from durable_dsl.engine.directory.catalogue import WorkerRow
     from durable_dsl.engine.invocations.component import LoadedComponent
     from durable_dsl.engine.invocations.invocation import Invocation
     from durable_dsl.engine.signals import Signal
+    from durable_dsl.engine.worker.process import Process
 
 _CLOSING_SECONDS = 2.0
 #: A worker in one of these goes on only when somebody wants it to.
@@ -49,17 +49,17 @@ _STOPPED = OVER | {"interrupted"}
 class Turns:
     """The turn of one worker in this process; `Worker` is what its users hold."""
 
-    def __init__(self, engine: Engine, row: WorkerRow) -> None:
+    def __init__(self, engine: Process, row: WorkerRow) -> None:
         self.engine = engine
         self.id = row.id
         self.name = row.name
         #: The name of its component.
         self.component = row.component
         #: What it may do.
-        self.permissions = Permissions(engine, row.id, row.name, row.component)
+        self.permissions = Permissions(engine.store, engine.secrets, row.id, row.name, row.component)
         self._condition = threading.Condition()
         self._queue = Queue(engine.store, row.id)
-        self._backlog = Backlog(engine, row, self._queue)
+        self._backlog = Backlog(engine.schedule.fill_queue, engine.tell_once, row, self._queue)
         self._driver: Driver | None = None
         self._turn: object | None = None
         self._steerers = 0  # who waits for the turn

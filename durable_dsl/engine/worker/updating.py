@@ -16,10 +16,10 @@ from durable_dsl.engine.diagnosis import place as diagnosis
 from durable_dsl.engine.errors import EngineError, UsageError
 from durable_dsl.engine.oplog.entries import FailedUpdate, PendingUpdate, SuccessfulUpdate
 from durable_dsl.engine.oplog.summary import Update, summarize
+from durable_dsl.engine.replay import snapshots
 from durable_dsl.engine.replay.failures import tell
 from durable_dsl.engine.signals import Closing, Divergence, Failure, NotGranted, Signal
 from durable_dsl.engine.traps import GuestTrap, UnknownExport
-from durable_dsl.engine.worker import snapshots
 
 if TYPE_CHECKING:
     from durable_dsl.engine.oplog.store import Store

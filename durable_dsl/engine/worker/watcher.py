@@ -14,8 +14,8 @@ from durable_dsl.engine.signals import Interrupt, Restart
 from durable_dsl.engine.worker import control, update_request
 
 if TYPE_CHECKING:
-    from durable_dsl.engine.api import Engine
     from durable_dsl.engine.worker.handle import Worker
+    from durable_dsl.engine.worker.process import Process
 
 _SECONDS = 0.1
 
@@ -23,7 +23,7 @@ _SECONDS = 0.1
 class Watcher:
     """The thread of one engine; `close` ends it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Process) -> None:
         self._engine = engine
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="durable-dsl watcher", daemon=True)
@@ -43,7 +43,7 @@ class Watcher:
                 self._engine.tell_once(f"warning: looking after workers failed: {type(error).__name__}: {error}")
 
 
-def look(engine: Engine) -> None:
+def look(engine: Process) -> None:
     """Do what is to be done now."""
     engine.idle.overdue(engine.keep_idle)
     waits: set[int] = set()

@@ -21,9 +21,9 @@ from durable_dsl.engine.diagnosis.dry_run import DryBuild, DryRun, End, NotPerfo
 from durable_dsl.engine.diagnosis.place import recorded_at
 from durable_dsl.engine.directory.copying import copied
 from durable_dsl.engine.errors import DamagedError, EngineError, UsageError
-from durable_dsl.engine.grants.redaction import redacted_text
 from durable_dsl.engine.oplog.cursor import describe
 from durable_dsl.engine.oplog.entries import ExportedFunctionCompleted, ExportedFunctionInvoked
+from durable_dsl.engine.redaction import redacted_text
 from durable_dsl.engine.signals import Divergence, Exit, Failure
 from durable_dsl.engine.traps import GuestTrap, UnknownExport
 
