@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from durable_dsl.engine.interfaces.golem_host import golem_host
+from durable_dsl.engine.interfaces.golem.host import golem_host
 from durable_dsl.engine.oplog.cursor import Cursor
 from durable_dsl.engine.oplog.entries import BeginAtomicRegion, EndAtomicRegion, ImportedFunctionInvoked
 from durable_dsl.engine.oplog.log import Oplog

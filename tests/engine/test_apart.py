@@ -6,7 +6,7 @@ import pytest
 from wasmtime import wat2wasm
 
 from durable_dsl.engine.errors import InvocationError
-from durable_dsl.engine.interfaces.golem_ids import uuid_record
+from durable_dsl.engine.interfaces.golem.ids import uuid_record
 
 from .programs import Shown, guest, opened, program, worker
 

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 
 from durable_dsl.engine.errors import InvocationError
-from durable_dsl.engine.interfaces.golem_ids import uuid_record
-from durable_dsl.engine.interfaces.oplog_entries import EntryForm
+from durable_dsl.engine.interfaces.golem.ids import uuid_record
+from durable_dsl.engine.interfaces.golem.oplog_entries import EntryForm
 from durable_dsl.engine.interfaces.registry import lookup
 from durable_dsl.engine.oplog.store import FILE
 from durable_dsl.engine.oplog.text import encode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from durable_dsl.engine.interfaces.oplog_query import QueryFault, parse
+from durable_dsl.engine.interfaces.golem.oplog_query import QueryFault, parse
 
 ENTRIES = {
     "add": {

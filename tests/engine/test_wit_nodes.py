@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durable_dsl.engine.interfaces.rpc_values import spelled
+from durable_dsl.engine.interfaces.rpc.values import spelled
 from durable_dsl.engine.wit import types as t
 from durable_dsl.engine.wit.function_names import spellings
 from durable_dsl.engine.wit.nodes import NodeFault, read_value, write_results, write_value

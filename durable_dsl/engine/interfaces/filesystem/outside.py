@@ -9,7 +9,13 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.interfaces.files import Descriptor, DirectoryEntries, FileInput, FileOutput, code_of
+from durable_dsl.engine.interfaces.filesystem.handles import (
+    Descriptor,
+    DirectoryEntries,
+    FileInput,
+    FileOutput,
+    code_of,
+)
 from durable_dsl.engine.interfaces.streams import InputStream, OutputStream, StreamClosed, StreamFailed
 from durable_dsl.engine.replay.durability import READ_REMOTE, WRITE_REMOTE, Implementation, durable
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.interfaces.golem_ids import known_worker, permit
+from durable_dsl.engine.interfaces.golem.ids import known_worker, permit
+from durable_dsl.engine.interfaces.golem.oplog_entries import EntryForm
+from durable_dsl.engine.interfaces.golem.oplog_query import QueryFault, parse
 from durable_dsl.engine.interfaces.interface import Interface
-from durable_dsl.engine.interfaces.oplog_entries import EntryForm
-from durable_dsl.engine.interfaces.oplog_query import QueryFault, parse
 from durable_dsl.engine.oplog.view import as_json
 from durable_dsl.engine.replay.durability import READ_REMOTE, durable
 from durable_dsl.engine.signals import Failure, Fatal

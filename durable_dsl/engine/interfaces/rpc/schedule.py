@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.clock import LAST
-from durable_dsl.engine.interfaces.rpc import asked_of, rpc
-from durable_dsl.engine.interfaces.rpc_calls import Prepared, prepare
+from durable_dsl.engine.interfaces.rpc.calls import asked_of, rpc
+from durable_dsl.engine.interfaces.rpc.prepared import Prepared, prepare
 from durable_dsl.engine.remote import schedule as scheduled
 from durable_dsl.engine.replay.durability import WRITE_REMOTE, durable
 from durable_dsl.engine.signals import Failure
@@ -18,8 +18,8 @@ from durable_dsl.engine.signals import Failure
 if TYPE_CHECKING:
     import sqlite3
 
-    from durable_dsl.engine.interfaces.rpc import WasmRpc
-    from durable_dsl.engine.interfaces.rpc_calls import Asked
+    from durable_dsl.engine.interfaces.rpc.calls import WasmRpc
+    from durable_dsl.engine.interfaces.rpc.prepared import Asked
     from durable_dsl.engine.replay.host import Host
 
 INTERFACES = (rpc,)

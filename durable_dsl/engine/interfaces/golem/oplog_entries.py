@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.interfaces.clocks import datetime_of
-from durable_dsl.engine.interfaces.golem_ids import worker_record
+from durable_dsl.engine.interfaces.golem.ids import worker_record
 from durable_dsl.engine.oplog import entries as e
 from durable_dsl.engine.traps import UnknownExport
 from durable_dsl.engine.wit.json_form import restore

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine.clock import LAST
 from durable_dsl.engine.grants.sandbox import resolve
 from durable_dsl.engine.interfaces.clocks import datetime_of
-from durable_dsl.engine.interfaces.files import type_of
+from durable_dsl.engine.interfaces.filesystem.handles import type_of
 from durable_dsl.engine.replay.durability import READ_LOCAL, durable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from durable_dsl.engine.interfaces.files import Descriptor
+    from durable_dsl.engine.interfaces.filesystem.handles import Descriptor
     from durable_dsl.engine.replay.host import Host
 
 _SECOND = 1_000_000_000

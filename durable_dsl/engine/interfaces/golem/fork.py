@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_dsl.engine.interfaces.golem_host import golem_host
-from durable_dsl.engine.interfaces.golem_workers import carried_out
+from durable_dsl.engine.interfaces.golem.host import golem_host
+from durable_dsl.engine.interfaces.golem.workers import carried_out
 from durable_dsl.engine.oplog.entries import EndRemoteWrite, Entry, ImportedFunctionInvoked
 from durable_dsl.engine.oplog.text import encode
 from durable_dsl.engine.replay.durability import WRITE_REMOTE

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.interfaces.cli import get_arguments, get_environment
-from durable_dsl.engine.interfaces.golem_host import derived_key
-from durable_dsl.engine.interfaces.golem_ids import uuid_record, uuid_text
+from durable_dsl.engine.interfaces.golem.host import derived_key
+from durable_dsl.engine.interfaces.golem.ids import uuid_record, uuid_text
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.interfaces.poll import Pollable, wait_for
-from durable_dsl.engine.interfaces.rpc_calls import Answered, Asked, Outcome, Prepared, QueueLook, prepare
-from durable_dsl.engine.interfaces.rpc_values import spelled
+from durable_dsl.engine.interfaces.rpc.prepared import Answered, Asked, Outcome, Prepared, QueueLook, prepare
+from durable_dsl.engine.interfaces.rpc.values import spelled
 from durable_dsl.engine.invocations.queue import insert
 from durable_dsl.engine.oplog import text
 from durable_dsl.engine.remote.calls import Address, Denied, run_queue

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.interfaces.blobstore import SECOND, Container, Outcome, missing
 from durable_dsl.engine.interfaces.interface import Interface
-from durable_dsl.engine.interfaces.stored_values import IncomingValue, OutgoingValue
+from durable_dsl.engine.interfaces.storage.containers import SECOND, Container, Outcome, missing
+from durable_dsl.engine.interfaces.storage.values import IncomingValue, OutgoingValue
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.replay.durability import READ_REMOTE, WRITE_REMOTE
 

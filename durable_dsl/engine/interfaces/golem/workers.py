@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.directory import filters
 from durable_dsl.engine.errors import EngineError
-from durable_dsl.engine.interfaces.golem_host import derived_key, golem_host
-from durable_dsl.engine.interfaces.golem_ids import (
+from durable_dsl.engine.interfaces.golem.host import derived_key, golem_host
+from durable_dsl.engine.interfaces.golem.ids import (
     find_worker,
     known_worker,
     permit,

@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.interfaces.golem_ids import uuid_text
+from durable_dsl.engine.interfaces.golem.ids import uuid_text
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.oplog.entries import BeginAtomicRegion, ChangeRetryPolicy, EndAtomicRegion, NoOp
 from durable_dsl.engine.replay.durability import WRITE_REMOTE, durable, nothing

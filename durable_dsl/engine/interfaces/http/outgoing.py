@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.grants.granted import split_authority
 from durable_dsl.engine.http.exchange import DEFAULT_SECONDS, Request
-from durable_dsl.engine.interfaces.http_bodies import was_all
-from durable_dsl.engine.interfaces.http_requests import PHASES, OutgoingRequest, RequestOptions
-from durable_dsl.engine.interfaces.http_responses import FutureResponse
-from durable_dsl.engine.interfaces.http_sending import Sending, permit
+from durable_dsl.engine.interfaces.http.bodies import was_all
+from durable_dsl.engine.interfaces.http.requests import PHASES, OutgoingRequest, RequestOptions
+from durable_dsl.engine.interfaces.http.responses import FutureResponse
+from durable_dsl.engine.interfaces.http.sending import Sending, permit
 from durable_dsl.engine.interfaces.interface import Interface
 from durable_dsl.engine.oplog import text
 from durable_dsl.engine.replay.batches import open_batch

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.directory import promises
-from durable_dsl.engine.interfaces.golem_host import get_oplog_index, golem_host
-from durable_dsl.engine.interfaces.golem_ids import permit, uuid_of, uuid_text, worker_record
+from durable_dsl.engine.interfaces.golem.host import get_oplog_index, golem_host
+from durable_dsl.engine.interfaces.golem.ids import permit, uuid_of, uuid_text, worker_record
 from durable_dsl.engine.replay.durability import READ_REMOTE, WRITE_LOCAL
 from durable_dsl.engine.replay.host import PERSIST_NOTHING, Host
 from durable_dsl.engine.replay.suspension import LOOKS_AGAIN

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.interfaces.http_fields import Fields, fields_of, http_types
-from durable_dsl.engine.interfaces.http_requests import BodyFailed
-from durable_dsl.engine.interfaces.http_sending import LOST, Arrival, Sending
+from durable_dsl.engine.interfaces.http.fields import Fields, fields_of, http_types
+from durable_dsl.engine.interfaces.http.requests import BodyFailed
+from durable_dsl.engine.interfaces.http.sending import LOST, Arrival, Sending
 from durable_dsl.engine.interfaces.streams import InputStream, StreamClosed
 from durable_dsl.engine.oplog import text
 from durable_dsl.engine.replay.batches import PENDING, Batch

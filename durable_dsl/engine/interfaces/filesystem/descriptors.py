@@ -13,15 +13,7 @@ import stat as modes
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.grants.sandbox import resolve
-from durable_dsl.engine.interfaces.file_times import (
-    follows,
-    identity_hash,
-    look_at,
-    look_at_path,
-    stat_record,
-    times_to_set,
-)
-from durable_dsl.engine.interfaces.files import (
+from durable_dsl.engine.interfaces.filesystem.handles import (
     UNTOUCHED,
     Descriptor,
     DirectoryEntries,
@@ -31,8 +23,16 @@ from durable_dsl.engine.interfaces.files import (
     code_of,
     type_of,
 )
+from durable_dsl.engine.interfaces.filesystem.outside import OutsideInput, OutsideOutput, opened_outside, outside_call
+from durable_dsl.engine.interfaces.filesystem.stat import (
+    follows,
+    identity_hash,
+    look_at,
+    look_at_path,
+    stat_record,
+    times_to_set,
+)
 from durable_dsl.engine.interfaces.interface import Interface
-from durable_dsl.engine.interfaces.outside import OutsideInput, OutsideOutput, opened_outside, outside_call
 from durable_dsl.engine.replay.durability import READ_REMOTE, WRITE_REMOTE
 
 if TYPE_CHECKING:

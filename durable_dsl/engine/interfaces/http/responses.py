@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.interfaces.http_bodies import IncomingBody, trailer_texts
-from durable_dsl.engine.interfaces.http_fields import Fields, fields_of, http_types
-from durable_dsl.engine.interfaces.http_requests import HttpError
-from durable_dsl.engine.interfaces.http_sending import Arrival, Sending
+from durable_dsl.engine.interfaces.http.bodies import IncomingBody, trailer_texts
+from durable_dsl.engine.interfaces.http.fields import Fields, fields_of, http_types
+from durable_dsl.engine.interfaces.http.requests import HttpError
+from durable_dsl.engine.interfaces.http.sending import Arrival, Sending
 from durable_dsl.engine.replay.batches import PENDING, Batch
 from durable_dsl.engine.replay.durability import BATCHED, durable
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from durable_dsl.engine.http.errors import ErrorCode
-    from durable_dsl.engine.interfaces.http_requests import OutgoingBody
+    from durable_dsl.engine.interfaces.http.requests import OutgoingBody
     from durable_dsl.engine.replay.batches import Batch
     from durable_dsl.engine.replay.host import Host
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.grants.granted import split_authority
 from durable_dsl.engine.http.body import Pair, RequestBody
-from durable_dsl.engine.interfaces.http_fields import TOKEN, Fields, http_types
+from durable_dsl.engine.interfaces.http.fields import TOKEN, Fields, http_types
 from durable_dsl.engine.interfaces.streams import IoError, OutputStream, StreamFailed
 
 if TYPE_CHECKING:

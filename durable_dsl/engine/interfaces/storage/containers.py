@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.interfaces.interface import Interface
-from durable_dsl.engine.interfaces.stored_values import IncomingValue, OutgoingValue, ValueReader, ValueWriter
+from durable_dsl.engine.interfaces.storage.values import IncomingValue, OutgoingValue, ValueReader, ValueWriter
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.replay.durability import READ_REMOTE, WRITE_REMOTE
 

@@ -1,0 +1,1 @@
+"""wasi:http: requests, their bodies and responses, and how they are sent once."""

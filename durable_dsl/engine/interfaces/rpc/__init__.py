@@ -1,0 +1,1 @@
+"""golem:rpc: calls of other workers, now and later."""

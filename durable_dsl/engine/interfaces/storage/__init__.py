@@ -1,0 +1,1 @@
+"""wasi:keyvalue and wasi:blobstore, kept in the data directory."""
