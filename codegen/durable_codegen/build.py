@@ -116,7 +116,7 @@ def _make_ready() -> None:
 
 def _sections(front: Front, settings: Settings) -> dict[str, bytes]:
     """The custom sections of a component, by name."""
-    from durable_codegen.analysis.explained_section import EXPLAINED, explained
+    from durable_codegen.analysis.explain.section import EXPLAINED, explained
 
     about = section(
         front.plan, settings.name, version("durable-dsl"), front.app_root.shown, front.modules, front.packages
@@ -164,8 +164,8 @@ def _overlaps(front: Front, settings: Settings) -> list[Fault]:
     """Notes on requests of several tasks, which will go one after another."""
     if settings.overlapping or not any(each.module == "durable_dsl.http" for each in front.composed.features):
         return []
-    from durable_codegen.analysis.concurrency import concurrency
-    from durable_codegen.analysis.reach import Analysis
+    from durable_codegen.analysis.findings.concurrency import concurrency
+    from durable_codegen.analysis.reading.reach import Analysis
 
     own = {module.file for module in front.modules.values() if module.root.kind == "app"}
     return [

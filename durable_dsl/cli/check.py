@@ -14,7 +14,7 @@ from durable_dsl.cli.completion import completed, targets
 if TYPE_CHECKING:
     import argparse
 
-    from durable_codegen.analysis.checking import Report
+    from durable_codegen.analysis.check.groups import Report
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         from durable_dsl.cli.against import run_against
 
         return run_against(arguments)
-    from durable_codegen.analysis.checking import check
-    from durable_codegen.analysis.sources import find_sources
+    from durable_codegen.analysis.check.groups import check
+    from durable_codegen.analysis.reading.sources import find_sources
     from durable_codegen.faults import BuildFailed
     from durable_dsl.cli.build import not_built
 
@@ -74,7 +74,7 @@ def _codes(given: str | None) -> list[str]:
 
 
 def _print(report: Report, form: str) -> None:
-    from durable_codegen.analysis import formats
+    from durable_codegen.analysis.check import formats
 
     if form == "json":
         console.print_json(formats.to_json(report))

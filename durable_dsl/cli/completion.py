@@ -81,9 +81,9 @@ def _of_component(path: Path) -> list[str]:
 
 
 def _of_app(path: Path) -> list[str]:
-    from durable_codegen.analysis.exports import find_exports
-    from durable_codegen.analysis.reach import Analysis
-    from durable_codegen.analysis.sources import find_sources
+    from durable_codegen.analysis.reading.exports import find_exports
+    from durable_codegen.analysis.reading.reach import Analysis
+    from durable_codegen.analysis.reading.sources import find_sources
 
     sources = find_sources([str(path)], {})
     found = find_exports(Analysis(sources.modules), sources.app, sources.world)

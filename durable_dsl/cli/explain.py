@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         console.print_json({"exports": exports})
         return console.OK
-    from durable_codegen.analysis.explained_text import as_text
+    from durable_codegen.analysis.explain.text import as_text
 
     width = shutil.get_terminal_size().columns if console.is_terminal(sys.stdout) else None
     console.out(as_text(exports, color=console.color_enabled(sys.stdout), width=width))
@@ -41,10 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _of_app(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    from durable_codegen.analysis.explaining import explain
-    from durable_codegen.analysis.exports import find_exports
-    from durable_codegen.analysis.reach import Analysis
-    from durable_codegen.analysis.sources import find_sources
+    from durable_codegen.analysis.explain.crashes import explain
+    from durable_codegen.analysis.reading.exports import find_exports
+    from durable_codegen.analysis.reading.reach import Analysis
+    from durable_codegen.analysis.reading.sources import find_sources
     from durable_codegen.faults import BuildFailed
     from durable_dsl.cli.build import not_built
 
@@ -66,7 +66,7 @@ def _of_app(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _of_component(path: Path) -> list[dict[str, Any]]:
-    from durable_codegen.analysis.explained_section import read_explained
+    from durable_codegen.analysis.explain.section import read_explained
     from durable_codegen.component.section import NotWasm
 
     if not path.is_file():

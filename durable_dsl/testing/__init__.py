@@ -1,7 +1,7 @@
 """Testing durable code: the host calls it makes, the failures of inner regions, and crashes everywhere."""
 
-from durable_dsl.testing.crash_driver import CrashDriver
-from durable_dsl.testing.crash_report import CrashFailure, Report
+from durable_dsl.testing.crash.driver import CrashDriver
+from durable_dsl.testing.crash.report import CrashFailure, Report
 from durable_dsl.testing.effects import effect_server
 from durable_dsl.testing.trace import Call, trace, unwrap_failures
 

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from durable_dsl.testing.crash_driver import CrashDriver
+    from durable_dsl.testing.crash.driver import CrashDriver
     from durable_dsl.testing.trace import Call
 
 #: Where `durable-dsl bindings` writes by default, relative to pytest's root directory.
@@ -48,8 +48,8 @@ def durable_trace() -> Iterator[list[Call]]:
 
 @pytest.fixture
 def crash_driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashDriver]:
-    """Lets an invocation die everywhere and recovers it; see `durable_dsl.testing.crash_driver`."""
-    from durable_dsl.testing.crash_driver import CrashDriver
+    """Lets an invocation die everywhere and recovers it; see `durable_dsl.testing.crash.driver`."""
+    from durable_dsl.testing.crash.driver import CrashDriver
 
     with CrashDriver(tmp_path_factory.mktemp("crash"), defaults=defaults_of(request)) as driver:
         yield driver

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from textwrap import dedent
 
-from durable_codegen.analysis.checking import check
-from durable_codegen.analysis.sources import find_sources
+from durable_codegen.analysis.check.groups import check
+from durable_codegen.analysis.reading.sources import find_sources
 
 #: Information is expected only by sources that speak of it.
 INFORMATION = {"DSL504", "DSL514", "DSL515", "DSL520", "DSL523"}

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from durable_codegen.analysis import formats
+from durable_codegen.analysis.check import formats
 from durable_codegen.analysis.finding import Finding
 from tests.analysis.checked import report_of, write
 

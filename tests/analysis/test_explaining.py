@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from durable_codegen.analysis.explained_section import read_explained
-from durable_codegen.analysis.explained_text import as_text
-from durable_codegen.analysis.explaining import explain
-from durable_codegen.analysis.exports import find_exports
-from durable_codegen.analysis.reach import Analysis
-from durable_codegen.analysis.sources import find_sources
+from durable_codegen.analysis.explain.crashes import explain
+from durable_codegen.analysis.explain.section import read_explained
+from durable_codegen.analysis.explain.text import as_text
+from durable_codegen.analysis.reading.exports import find_exports
+from durable_codegen.analysis.reading.reach import Analysis
+from durable_codegen.analysis.reading.sources import find_sources
 from durable_dsl.testing.building import component_of
 from tests.analysis.checked import write
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from durable_codegen.analysis.explaining import explain
-from durable_codegen.analysis.exports import find_exports
-from durable_codegen.analysis.reach import Analysis
-from durable_codegen.analysis.sources import find_sources
+from durable_codegen.analysis.explain.crashes import explain
+from durable_codegen.analysis.reading.exports import find_exports
+from durable_codegen.analysis.reading.reach import Analysis
+from durable_codegen.analysis.reading.sources import find_sources
 from tests.analysis.checked import assert_finds, report_of, write
 
 HEAD = """

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from durable_dsl.engine.clock import SkippingClock
 from durable_dsl.engine.errors import InvocationError
-from durable_dsl.testing.crash_stage import SharedEngine
+from durable_dsl.testing.crash.stage import SharedEngine
 from tests.crash import recorder
 
 WORKERS, CALLS = 5, 12

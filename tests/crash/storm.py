@@ -28,7 +28,7 @@ from pathlib import Path
 
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, LeaseError
-from durable_dsl.testing.crash_stage import SharedEngine
+from durable_dsl.testing.crash.stage import SharedEngine
 from tests.guests import guest
 
 SLOTS, THREADS, CALLS = 2, 8, 5

@@ -13,8 +13,8 @@ import pytest
 
 from durable_dsl.engine.traps import UnknownExport
 from durable_dsl.testing import CrashFailure, effect_server
-from durable_dsl.testing.crash_points import Event, choose
-from durable_dsl.testing.crash_run import Point
+from durable_dsl.testing.crash.points import Event, choose
+from durable_dsl.testing.crash.run import Point
 from durable_dsl.testing.effects import counted
 from tests.crash.test_programs import same_but_for_counts, warmed_up
 from tests.guests import guest

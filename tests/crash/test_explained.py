@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from durable_codegen.analysis.explained_section import read_explained
+from durable_codegen.analysis.explain.section import read_explained
 from durable_dsl.testing import effect_server
 from tests.components import built_once
 

@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from durable_dsl.testing.building import component_of
-from durable_dsl.testing.crash_promises import UNKNOWN_WRITE, open_regions, open_writes
+from durable_dsl.testing.crash.promises import UNKNOWN_WRITE, open_regions, open_writes
 from tests.crash import load, recorder
 from tests.crash.conftest import APP
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from durable_codegen.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
-    from durable_codegen.analysis.flow import Event
-    from durable_codegen.analysis.reach import Case
-    from durable_codegen.analysis.regions import Region
+    from durable_codegen.analysis.reading.flow import Event
+    from durable_codegen.analysis.reading.reach import Case
+    from durable_codegen.analysis.reading.regions import Region
     from durable_codegen.app.modules import Module
 
 __all__ = ["Finding", "Related", "at", "related"]

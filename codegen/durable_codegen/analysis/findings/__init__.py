@@ -1,0 +1,1 @@
+"""What is likely wrong, a module per group of findings."""
