@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 NOT_SOURCES = shutil.ignore_patterns(".durable", "*.wasm", "__pycache__")
-SHOWN_ONLY = frozenset({"text", "json", "sql"})
+SHOWN_ONLY = frozenset({"text", "json", "sql", "mermaid"})  # diagrams: test_architecture_page
 
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<note>[^\n]*?) -->\n)?"
