@@ -6,6 +6,7 @@ import ast
 import importlib
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,9 @@ SURFACES = {
 
 
 #: The wings of the build and of the engine, from the ground up: each may import what stands before it.
+#: How many modules a folder may have, where more than fifteen.
+MOST = {"cli": 20, "binding": 30, "durable_dsl": 31}
+
 FLOORS = {
     "durable_codegen": """catalogue_findings catalogue faults app project wit discovery source world infer plan
         component emit analysis front scaffold build""",
@@ -185,6 +189,15 @@ def test_importing_brings_in_no_more_than_needed(module, absent):
 def test_public_surface(module):
     """A name that is added or lost shows up in review."""
     assert sorted(SURFACES[module].split()) == sorted(importlib.import_module(module).__all__)
+
+
+def test_folders_stay_small():
+    """What does not fit on a screen is two wings. The command has a module per verb."""
+    counted = Counter(path.parent for _, path in modules() if path.name != "__init__.py")
+    crowded = {
+        str(folder.relative_to(ROOT)): count for folder, count in counted.items() if count > MOST.get(folder.name, 15)
+    }
+    assert {} == crowded
 
 
 @pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")

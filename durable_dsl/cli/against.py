@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console, progress
 from durable_dsl.cli.component import component_of
 from durable_dsl.cli.data import compiling
+from durable_dsl.cli.terminal import console, progress
 
 if TYPE_CHECKING:
     import argparse

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console
 from durable_dsl.cli.build import add_input_options, flags_of, report_faults
+from durable_dsl.cli.terminal import console
 
 if TYPE_CHECKING:
     import argparse

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console, progress
 from durable_dsl.cli.completion import completed, targets
+from durable_dsl.cli.terminal import console, progress
 
 if TYPE_CHECKING:
     import argparse

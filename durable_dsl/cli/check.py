@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console
 from durable_dsl.cli.completion import completed, targets
+from durable_dsl.cli.terminal import console
 
 if TYPE_CHECKING:
     import argparse

@@ -7,9 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.cli import console
 from durable_dsl.cli.build import report_faults
 from durable_dsl.cli.component import component_of
+from durable_dsl.cli.terminal import console
 
 if TYPE_CHECKING:
     import argparse

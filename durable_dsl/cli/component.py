@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from durable_dsl.cli import console
 from durable_dsl.cli.data import existing
+from durable_dsl.cli.terminal import console
 
 __all__ = ["HELP", "component_of"]
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.cli import progress
-from durable_dsl.cli.console import FAULT, GUEST_FAILED, CommandError, is_terminal, note
+from durable_dsl.cli.terminal import progress
+from durable_dsl.cli.terminal.console import FAULT, GUEST_FAILED, CommandError, is_terminal, note
 from durable_dsl.printable import PrintableStream
 
 if TYPE_CHECKING:

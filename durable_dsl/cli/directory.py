@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.cli import console
 from durable_dsl.cli.data import add_data_option, add_json_option, opened
+from durable_dsl.cli.terminal import console
 
 if TYPE_CHECKING:
     import argparse

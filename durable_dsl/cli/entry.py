@@ -20,7 +20,8 @@ def main() -> int:
     """Run the command line and return its exit status."""
     signal.signal(signal.SIGINT, _leave)
     closed = _occupy_standard_streams()
-    from durable_dsl.cli import console, main
+    from durable_dsl.cli import main
+    from durable_dsl.cli.terminal import console
 
     if 1 in closed:
         console.error(

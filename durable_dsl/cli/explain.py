@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.cli import console
+from durable_dsl.cli.terminal import console
 
 if TYPE_CHECKING:
     import argparse

@@ -8,9 +8,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console
 from durable_dsl.cli.completion import completed, components, workers
 from durable_dsl.cli.data import add_grant_options, grant_options
+from durable_dsl.cli.terminal import console
 
 if TYPE_CHECKING:
     import argparse

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.cli import console
 from durable_dsl.cli.component import HELP, component_of
 from durable_dsl.cli.data import add_json_option, compiling
+from durable_dsl.cli.terminal import console
 
 if TYPE_CHECKING:
     import argparse

@@ -13,7 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
-from durable_dsl.cli import console
+from durable_dsl.cli.terminal import console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

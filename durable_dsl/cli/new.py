@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console
 from durable_dsl.cli.build import report_faults
+from durable_dsl.cli.terminal import console
 
 if TYPE_CHECKING:
     import argparse

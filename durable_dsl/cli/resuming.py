@@ -11,8 +11,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console, granting, listing
+from durable_dsl.cli import granting
 from durable_dsl.cli.data import existing, index, invocation_failed, known_worker, wants_a_grant
+from durable_dsl.cli.terminal import console
+from durable_dsl.cli.terminal import workers as listing
 from durable_dsl.promise_ids import PromiseId
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.cli import console, listing
 from durable_dsl.cli.resuming import nobody_runs, rests
+from durable_dsl.cli.terminal import console
+from durable_dsl.cli.terminal import workers as listing
 from durable_dsl.printable import shortened
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console, granting
+from durable_dsl.cli import granting
 from durable_dsl.cli.completion import completed, exports, workers
 from durable_dsl.cli.component import HELP, component_of
 from durable_dsl.cli.data import (
@@ -22,6 +22,7 @@ from durable_dsl.cli.data import (
     invocation_failed,
     opened,
 )
+from durable_dsl.cli.terminal import console
 
 if TYPE_CHECKING:
     import argparse

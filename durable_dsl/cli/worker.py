@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_dsl.cli import console, granting, listing, oplog_text, resuming
+from durable_dsl.cli import granting, resuming
 from durable_dsl.cli.completion import completed, workers
 from durable_dsl.cli.data import (
     add_data_option,
@@ -16,6 +16,9 @@ from durable_dsl.cli.data import (
     opened,
 )
 from durable_dsl.cli.resuming import told
+from durable_dsl.cli.terminal import console
+from durable_dsl.cli.terminal import oplog as oplog_text
+from durable_dsl.cli.terminal import workers as listing
 from durable_dsl.printable import on_one_line
 
 if TYPE_CHECKING:

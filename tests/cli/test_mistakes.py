@@ -92,7 +92,7 @@ def test_ctrl_c_in_the_import_system():
     released = "def released(lock): os.kill(os.getpid(), signal.SIGINT)"
     entry = (
         "import os, signal\n"
-        "from durable_dsl.cli import console, entry, main\n"
+        "from durable_dsl.cli import entry, main\n"
         f"exec(compile({released!r}, '<frozen importlib._bootstrap>', 'exec'))\n"
         "Lock = type('Lock', (), {'__del__': released})\n"
         "main._run = lambda words: print(Lock() and 'went on')\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from durable_dsl.cli import console, progress
+from durable_dsl.cli.terminal import console, progress
 
 
 def test_a_long_stage_is_told_while_it_lasts(monkeypatch):

@@ -17,9 +17,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.cli import console
 from durable_dsl.cli.completion import completed, kinds
 from durable_dsl.cli.data import index, known_worker
+from durable_dsl.cli.terminal import console
 from durable_dsl.printable import on_one_line
 
 if TYPE_CHECKING:

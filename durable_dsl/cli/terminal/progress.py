@@ -11,7 +11,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from durable_dsl.cli import console
+from durable_dsl.cli.terminal import console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,8 +6,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.cli import console
 from durable_dsl.cli.completion import completed, components
+from durable_dsl.cli.terminal import console
 from durable_dsl.printable import shortened
 
 if TYPE_CHECKING:

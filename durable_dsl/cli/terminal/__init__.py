@@ -1,0 +1,1 @@
+"""What verbs print with: messages and tables, progress, lists of workers, oplogs."""
