@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.binding import current
 from durable_dsl.binding.boundary import restore_pending
-from durable_dsl.binding.overlaps import settle
+from durable_dsl.binding.http.overlaps import settle
 from durable_dsl.binding.state import call, innermost_scope
 from durable_dsl.errors import RegionError, TransactionFailed, TransactionStep
 from durable_dsl.steps import Finished, TransactionScope, transaction_of

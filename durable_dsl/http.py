@@ -22,19 +22,19 @@ import sys
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Unpack
 
-from durable_dsl.binding.http_exchange import Asked, Options, asked_of
-from durable_dsl.binding.overlaps import overlapping as _overlapping
+from durable_dsl.binding.http.exchange import Asked, Options, asked_of
+from durable_dsl.binding.http.overlaps import overlapping as _overlapping
 from durable_dsl.errors import HttpStatusError
 
 if sys.platform == "wasi":
-    from durable_dsl.binding.http_guest import send, send_async
+    from durable_dsl.binding.http.guest import send, send_async
 else:
-    from durable_dsl.binding.http_native import send, send_async
+    from durable_dsl.binding.http.native import send, send_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from durable_dsl.binding.http_exchange import Answered
+    from durable_dsl.binding.http.exchange import Answered
 
 __all__ = [
     "Response",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from durable_dsl import policy
 from durable_dsl.binding import current
 from durable_dsl.binding.boundary import restore_pending
-from durable_dsl.binding.overlaps import settle
+from durable_dsl.binding.http.overlaps import settle
 from durable_dsl.binding.state import call, open_atomic_region
 from durable_dsl.errors import RegionError
 

@@ -35,9 +35,9 @@ from durable_dsl.policy import duration_ns
 from durable_dsl.promise_ids import PromiseId
 
 if sys.platform == "wasi":
-    from durable_dsl.binding import promises_guest as binding
+    from durable_dsl.binding.promises import guest as binding
 else:
-    from durable_dsl.binding import promises_native as binding
+    from durable_dsl.binding.promises import native as binding
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -31,8 +31,8 @@ from durable_dsl.binding.current import (
     set_oplog_persistence_level,
     set_retry_policy,
 )
+from durable_dsl.binding.http.overlaps import settle
 from durable_dsl.binding.keys import take_key
-from durable_dsl.binding.overlaps import settle
 from durable_dsl.binding.state import Entered, PendingRestore, call, in_transaction
 from durable_dsl.errors import MarkError, RegionError, RegionFailed
 from durable_dsl.policy import PersistenceLevel

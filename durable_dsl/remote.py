@@ -19,7 +19,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar, cast, overload
 
-from durable_dsl.binding.remote_calls import Target
+from durable_dsl.binding.remote.calls import Target
 from durable_dsl.errors import RemoteError
 from durable_dsl.remote_methods import METHOD, Declared, compiled_methods, kebab
 from durable_dsl.remote_values import case
@@ -28,17 +28,17 @@ if sys.platform == "wasi":
     import durable_remote_host
 
     if hasattr(durable_remote_host, "WasmRpc"):
-        from durable_dsl.binding.remote_guest import call, call_async, start
+        from durable_dsl.binding.remote.guest import call, call_async, start
     else:  # a component that only declares protocols calls nobody, and imports nothing for it
-        from durable_dsl.binding.remote_native import call, call_async, start
+        from durable_dsl.binding.remote.native import call, call_async, start
 else:
-    from durable_dsl.binding.remote_native import call, call_async, start
+    from durable_dsl.binding.remote.native import call, call_async, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from durable_dsl.binding.remote_calls import Nodes
+    from durable_dsl.binding.remote.calls import Nodes
     from durable_dsl.remote_methods import CompiledMethod
 
 __all__ = ["Method", "RemoteError", "case", "client", "interface", "method", "register"]

@@ -7,7 +7,7 @@ import inspect
 import threading
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.binding.remote_native import answering
+from durable_dsl.binding.remote.native import answering
 from durable_dsl.errors import RemoteError
 from durable_dsl.results import Err
 

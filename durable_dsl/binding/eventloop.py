@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from durable_host import poll, subscribe_duration
 
 from durable_dsl.binding import exchanges
-from durable_dsl.binding import promises_guest as promises
+from durable_dsl.binding.promises import guest as promises
 from durable_dsl.binding.sleeping import LONGEST_PIECE, may_not_suspend
 from durable_dsl.binding.state import call
 from durable_dsl.errors import PromiseUnsupported

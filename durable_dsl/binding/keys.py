@@ -16,7 +16,7 @@ import hashlib
 import uuid
 
 from durable_dsl.binding import current
-from durable_dsl.binding.overlaps import settle
+from durable_dsl.binding.http.overlaps import settle
 from durable_dsl.binding.state import call
 
 __all__ = ["begin_keys", "key_of", "take_key"]

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durable_dsl.binding.exchanges import Exchange, close_exchanges
-from durable_dsl.binding.http_exchange import Asked
+from durable_dsl.binding.http.exchange import Asked
 from tests.http.channel import PIECE, Server, host_module
 
-MODULES = ("durable_dsl.binding.http_failures", "durable_dsl.binding.http_sending")
+MODULES = ("durable_dsl.binding.http.failures", "durable_dsl.binding.http.sending")
 SIZES = st.lists(st.integers(0, 3 * PIECE), max_size=5)
 
 

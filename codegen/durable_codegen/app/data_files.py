@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["data_faults"]
 
-#: As the guest sees it, which keeps the files (see durable_dsl.binding.package_data).
+#: As the guest sees it, which keeps the files (see durable_dsl.binding.packages.data).
 _CODE: Final = frozenset({".py", ".pyc", ".pyi", ".so"})
 _MEGABYTE: Final = 1_000_000
 _SHOWN: Final = 5

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from durable_dsl.errors import HttpConnectionError, HttpError, HttpTimeout
 
 if TYPE_CHECKING:
-    from durable_dsl.binding.http_exchange import Asked
+    from durable_dsl.binding.http.exchange import Asked
 
 _READ = 65_536
 

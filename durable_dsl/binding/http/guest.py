@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import durable_http_host as host
 
 from durable_dsl.binding.exchanges import Exchange, let_go
-from durable_dsl.binding.http_failures import failure
-from durable_dsl.binding.http_sending import Ended, begin, when_ready
-from durable_dsl.binding.overlaps import in_the_way, overlapping, standing
+from durable_dsl.binding.http.failures import failure
+from durable_dsl.binding.http.overlaps import in_the_way, overlapping, standing
+from durable_dsl.binding.http.sending import Ended, begin, when_ready
 from durable_dsl.binding.state import call
 from durable_dsl.errors import HttpConnectionError, HttpError, RequestsOverlap
 from durable_dsl.results import Err
@@ -28,8 +28,8 @@ from durable_dsl.results import Err
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from durable_dsl.binding.http_exchange import Asked
-    from durable_dsl.binding.overlaps import Standing
+    from durable_dsl.binding.http.exchange import Asked
+    from durable_dsl.binding.http.overlaps import Standing
 
     Wait = Callable[[Any], Awaitable[None]]
 

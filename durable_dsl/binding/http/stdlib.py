@@ -15,8 +15,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
-from durable_dsl.binding.http_exchange import Asked, Timeouts
-from durable_dsl.binding.http_guest import Answer, send
+from durable_dsl.binding.http.exchange import Asked, Timeouts
+from durable_dsl.binding.http.guest import Answer, send
 from durable_dsl.errors import HttpConnectionError, HttpError, HttpInvalid
 
 __all__ = ["Wire", "install"]

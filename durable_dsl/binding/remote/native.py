@@ -8,7 +8,7 @@ from durable_dsl.binding.native import note
 from durable_dsl.errors import RemoteError
 
 if TYPE_CHECKING:
-    from durable_dsl.binding.remote_calls import Nodes, Target
+    from durable_dsl.binding.remote.calls import Nodes, Target
 
 __all__ = ["Answering", "answering", "call", "call_async", "start"]
 

@@ -18,7 +18,7 @@ from importlib.resources.abc import Traversable, TraversableResources
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
-from durable_dsl.binding import package_files
+from durable_dsl.binding.packages import files as package_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ import durable_http_host as host
 from durable_dsl.errors import HttpConnectionError, HttpDenied, HttpError, HttpTimeout
 
 if TYPE_CHECKING:
-    from durable_dsl.binding.http_exchange import Asked
+    from durable_dsl.binding.http.exchange import Asked
 
 __all__ = ["failure"]
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import durable_http_host as host
 
 from durable_dsl.binding.exchanges import let_go
-from durable_dsl.binding.http_exchange import check, declared_length, wrong_length
-from durable_dsl.binding.http_failures import failure
+from durable_dsl.binding.http.exchange import check, declared_length, wrong_length
+from durable_dsl.binding.http.failures import failure
 from durable_dsl.errors import HttpInvalid
 from durable_dsl.results import Err
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from durable_dsl.binding.exchanges import Exchange
-    from durable_dsl.binding.http_exchange import Asked
+    from durable_dsl.binding.http.exchange import Asked
     from durable_dsl.errors import HttpError
 
 __all__ = ["Ended", "begin", "when_ready"]

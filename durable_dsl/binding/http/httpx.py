@@ -6,14 +6,14 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.binding.http_exchange import Asked, Timeouts
-from durable_dsl.binding.http_guest import send, send_async
+from durable_dsl.binding.http.exchange import Asked, Timeouts
+from durable_dsl.binding.http.guest import send, send_async
 from durable_dsl.errors import HttpConnectionError, HttpError, HttpInvalid, HttpTimeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from durable_dsl.binding.http_guest import Answer
+    from durable_dsl.binding.http.guest import Answer
 
 __all__ = ["install"]
 

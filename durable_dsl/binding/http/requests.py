@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from durable_dsl.binding.http_stdlib import Wire
+from durable_dsl.binding.http.stdlib import Wire
 from durable_dsl.errors import HttpError, HttpInvalid, HttpTimeout
 
 __all__ = ["install_requests", "install_urllib3"]

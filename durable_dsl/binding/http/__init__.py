@@ -1,0 +1,1 @@
+"""HTTP as both bindings have it, and the seams at which libraries find it."""

@@ -1,0 +1,1 @@
+"""Promises as both bindings have them."""

@@ -1,0 +1,1 @@
+"""Calls of other workers as both bindings have them."""
