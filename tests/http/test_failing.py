@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from durable_dsl.engine import Engine, InvocationError
+from durable_dsl.engine import Engine, InvocationError, api
 from durable_dsl.engine.interfaces.registry import lookup
-from durable_dsl.engine.invocations import component as loading
 from tests.components import built_once
 from tests.http.test_libraries import FOLDER
 
@@ -47,7 +46,7 @@ def asked(monkeypatch):
 
         return noted
 
-    monkeypatch.setattr(loading.LoadedComponent.__init__, "__defaults__", (noting,))
+    monkeypatch.setattr(api, "lookup", noting)
     return names
 
 
