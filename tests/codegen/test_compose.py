@@ -202,8 +202,8 @@ def test_wheel_layout_finds_the_wit(tmp_path):
     """Installed, the WIT lies inside of the package."""
     script = (
         "import shutil, sys, pathlib, durable_codegen.wit.official as o\n"
-        "p = pathlib.Path(sys.argv[1]); shutil.copytree(p, pathlib.Path(sys.argv[2]) / 'wit')\n"
-        "o.__file__ = str(pathlib.Path(sys.argv[2]) / 'official.py')\n"
+        "p = pathlib.Path(sys.argv[1]); shutil.copytree(p, pathlib.Path(sys.argv[2]) / '_wit')\n"
+        "o.__file__ = str(pathlib.Path(sys.argv[2]) / 'wit' / 'official.py')\n"
         "print(sorted(o.package_files('golem:api', '0.2.0', wasi='0.2.9')))\n"
     )
     import sys
