@@ -102,7 +102,7 @@ def test_too_little_room_is_a_fault_of_the_caller(tmp_path):
     """In a process that may have little address space."""
     script = (
         "import resource, sys\n"
-        "from durable_dsl.engine import Engine, guest_threads\n"
+        "from durable_dsl.engine.bridge import threads as guest_threads\n"
         "from durable_dsl.engine.errors import UsageError\n"
         "guest_threads.provide(1 << 30)\n"
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
