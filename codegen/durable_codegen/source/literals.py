@@ -23,7 +23,8 @@ def docstring(text: str, at: int) -> str:
     """A docstring to stand `at` columns in, of which `inspect.cleandoc` makes what `clean` makes of `text`."""
     first, *rest = clean(text).split("\n")
     indent = " " * at
-    if first[:1].isspace():  # what stands right behind the quotation marks loses its indentation
+    # What stands right behind the quotation marks loses its indentation, and the other lines what they all have.
+    if first[:1].isspace() or (rest and all(each[:1].isspace() or not each for each in rest)):
         first, rest = "", [first, *rest]
     lines = [in_docstring(first), *(f"{indent}{in_docstring(each)}" if each else "" for each in rest)]
     if rest:
