@@ -65,3 +65,11 @@ def test_a_name_that_cannot_be(tmp_path):
     name = f"{'x' * 64}.test"
     with opened(tmp_path, allow_http=["*"]) as engine:
         assert "INVALID_ARGUMENT" == worker(engine).invoke("run", f"{LOOK_UP}\nresult = look_up('{name}')")
+
+
+@pytest.mark.parametrize("name", ["(none)", "a b", "", "a/b"])
+def test_what_is_no_name_is_looked_up_by_nobody(tmp_path, monkeypatch, name):
+    """So no grant is wanting: `socket.getfqdn()` asks for the guest's own name, which is none."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: 1 // 0)
+    with opened(tmp_path) as engine:
+        assert "NAME_UNRESOLVABLE" == worker(engine).invoke("run", f"{LOOK_UP}\nresult = look_up({name!r})")

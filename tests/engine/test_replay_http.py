@@ -400,11 +400,11 @@ result = head, poll.poll([future.subscribe(), limit])
 
 def test_a_request_that_is_sent_again_keeps_nobody_waiting(tmp_path, server):
     """The guest's time-out comes when its time has come, and not when the response does."""
-    text = BESIDE.format(seconds=4)
+    text = BESIDE.format(seconds=15)
     killed_at_the_gate(tmp_path, server, text)
 
     assert "(None, [1])" == again(tmp_path, server, text)["result"]
-    assert 2 == server.requests["GET /slow/4"]
+    assert 2 == server.requests["GET /slow/15"]
 
 
 TOLD = """

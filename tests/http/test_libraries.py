@@ -68,6 +68,25 @@ def test_packages_tell_their_versions(worker, plain):
         assert "raised PackageNotFoundError" == said("metadata", "nothing", "")
 
 
+def test_names_are_looked_up_beside_the_libraries(component, tmp_path):
+    """What the import of one of them asks of sockets in the build is not frozen into the component."""
+    with Engine.open(tmp_path, allow_http=("localhost",)) as engine:
+        found = engine.worker("w", engine.load(component)).invoke("told", "looked up", "localhost", "")
+
+    assert found in {"127.0.0.1", "::1"}
+
+
+def test_a_refused_request_leaves_no_complaint(component, tmp_path):
+    """There never was a response; its finalizer says nothing of that on stderr."""
+    shown = []
+    with Engine.open(tmp_path, allow_http=("127.0.0.1",), output=lambda _, data: shown.append(data)) as engine:
+        worker = engine.worker("w", engine.load(component))
+        for library in ("requests", "urllib"):
+            worker.invoke("refused", library, "http://127.0.0.1:1/", "x y", "1")
+
+    assert b"" == b"".join(shown)
+
+
 @pytest.mark.parametrize("library", ["httpx", "httpx async", "requests", "urllib"])
 def test_a_denied_host_stops_the_worker(server, component, tmp_path, library):
     """No library gets to see it as an error; nothing reaches the server, and once it is allowed the worker goes on."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import socket
 import ssl
 from collections.abc import Callable
 from http import HTTPStatus
@@ -161,6 +162,10 @@ def install() -> None:
     """Make http.client's connections wires."""
     http.client.HTTPConnection.connect = _connect  # type: ignore[method-assign]
     http.client.HTTPSConnection.connect = _connect_tls  # type: ignore[method-assign]
+    # Where there is no response to be read, its finalizer looks for what it would be read from.
+    http.client.HTTPResponse.fp = None  # type: ignore[assignment]
+    # urllib3 would bind a socket to find that out, in the build, which freezes the handles that libc keeps of that.
+    socket.has_ipv6 = False
 
 
 def _connect(self: Any) -> None:

@@ -6,6 +6,7 @@ The whole answer is recorded.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ INTERFACES = (ip_name_lookup,)
 
 Outcome = dict[str, Any]
 _TEMPORARY = socket.EAI_AGAIN
+#: What a host may be called, and addresses. Nobody is asked for anything else, such as "(none)", a guest's own name.
+_NAME = re.compile(r"[\w.:%-]+")
 
 
 class Addresses:
@@ -48,15 +51,22 @@ def _stream(_host: Host, stored: Outcome, *_: object) -> Outcome:
     return {"ok": Addresses(stored["ok"])} if "ok" in stored else stored
 
 
+def _require(host: Host, _network: Network, name: str) -> None:
+    if _NAME.fullmatch(name):
+        host.worker.permissions.require_lookup(name)
+
+
 @ip_name_lookup.durable(
     "resolve-addresses",
     READ_REMOTE,
     "sockets::ip_name_lookup::resolve_addresses",
     request=lambda _network, name: name,
-    permit=lambda host, _network, name: host.worker.permissions.require_lookup(name),
+    permit=_require,
     finish=_stream,
 )
 def resolve_addresses(_host: Host, _network: Network, name: str) -> Outcome:
+    if not _NAME.fullmatch(name):
+        return {"err": "name-unresolvable"}
     try:
         found = socket.getaddrinfo(name.lower(), None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:

@@ -7,6 +7,7 @@ import functools
 import http.client
 import importlib.metadata
 import json
+import socket
 import sys
 import time
 import urllib.error
@@ -163,6 +164,7 @@ LIBRARIES = {
     "httpx": with_httpx,
     "requests": with_requests,
     "urllib": with_urllib,
+    "looked up": lambda host, _base: str(socket.getaddrinfo(host, 80)[0][4][0]),
     "metadata": lambda kind, _base: importlib.metadata.version(kind),
 }
 
