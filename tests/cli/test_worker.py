@@ -191,6 +191,8 @@ def test_an_oplog_by_kind_and_time(verb):
     assert set() == kinds("--since", "2999-01-01")
     assert 2 == verb("worker", "oplog", "w", "--since", "soon")[0]
     assert 2 == verb("worker", "oplog", "w", "--grep", "(")[0]
+    assert (2, "") == (refused := verb("worker", "oplog", "w", "--kind", "created"))[:2]
+    assert "kinds: begin-atomic-region, " in refused[2]
 
 
 def test_bytes_in_an_oplog_are_readable(verb):

@@ -131,12 +131,16 @@ def _as_lines(entries: Iterable[Entry]) -> None:
 
 
 def _picks(arguments: argparse.Namespace) -> Picks:
-    """Whether an entry is asked for."""
-    kinds, since, grep = frozenset(arguments.kinds), arguments.since, arguments.grep
+    """Whether an entry is asked for. Raises CommandError for a kind that no entry has."""
+    asked, since, grep = frozenset(arguments.kinds), arguments.since, arguments.grep
+    for unknown in sorted(asked.difference(kinds())):
+        raise console.CommandError(
+            f"no entry is of the kind {unknown!r}", f"kinds: {', '.join(kinds())}", console.USAGE
+        )
 
     def picks(entry: Entry) -> bool:
         return (
-            (not kinds or entry["kind"] in kinds)
+            (not asked or entry["kind"] in asked)
             and (since is None or datetime.fromisoformat(entry["time"]) >= since)
             and (grep is None or grep.search(json.dumps(entry, ensure_ascii=False)) is not None)
         )
