@@ -404,7 +404,7 @@ def test_a_request_that_is_sent_again_keeps_nobody_waiting(tmp_path, server):
     killed_at_the_gate(tmp_path, server, text)
 
     assert "(None, [1])" == again(tmp_path, server, text)["result"]
-    assert 2 == server.requests["GET /slow/15"]
+    assert server.requests["GET /slow/15"] in {1, 2}  # the invocation may be over before the second has left
 
 
 TOLD = """
