@@ -1,8 +1,7 @@
 # Needs Python 3.11 or newer and make; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests wait more than they compute: for processes that are killed, for servers, for the disk.
-WORKERS ?= 4
+WORKERS ?= 2
 
 .PHONY: help install demo test test-all lint types golden bench docs clean
 .DEFAULT_GOAL := help
