@@ -117,10 +117,15 @@ def _left_to_others(worker: Worker, arguments: argparse.Namespace, said: str) ->
 def _left_resting(worker: Worker, arguments: argparse.Namespace, said: str) -> int:
     """The worker sleeps or waits, and this process ends."""
     told(worker, arguments, said)
+    console.note(f"worker {worker.name} {waiting(worker)}")
+    return console.OK
+
+
+def waiting(worker: Worker) -> str:
+    """What a worker that rests waits for, and who lets it go on."""
     waits = worker.describe(full=True)["waits_for"]
     for_what = "" if waits is None else f" for {listing.waits_for(waits)}"
-    console.note(f"worker {worker.name} waits{for_what}; {nobody_runs(worker)}")
-    return console.OK
+    return f"waits{for_what}; {nobody_runs(worker)}"
 
 
 def nobody_runs(worker: Worker) -> str:

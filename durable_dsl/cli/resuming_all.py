@@ -6,9 +6,8 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.cli.resuming import nobody_runs, rests
+from durable_dsl.cli.resuming import rests, waiting
 from durable_dsl.cli.terminal import console
-from durable_dsl.cli.terminal import workers as listing
 from durable_dsl.printable import shortened
 
 if TYPE_CHECKING:
@@ -80,23 +79,17 @@ def _outcome(worker: Worker, *, stays: bool) -> dict[str, Any]:
             worker.resume()
             worker.settle()
         elif rests(worker, worker.resume, worker.oplog_index):
-            waits = worker.describe(full=True)["waits_for"]
-            for_what = "" if waits is None else f" for {listing.waits_for(waits)}"
-            return _facts(worker.name, worker.status, f"waits{for_what}; {nobody_runs(worker)}", console.OK)
+            return _facts(worker.name, worker.status, waiting(worker), console.OK)
     except LeaseError as held:
         return _facts(worker.name, worker.status, f"process {held.owner} runs it", console.OK)
     except InvocationError as error:
         if error.type == "NotGranted":
             return _facts(worker.name, worker.status, f"wants {worker.wants}", console.FAULT)
-        return _facts(worker.name, error.status, _first_line(error), console.FAULT)
+        return _facts(worker.name, error.status, shortened(str(error)), console.FAULT)
     except EngineError as error:
-        return _facts(worker.name, "", _first_line(error), console.FAULT)
+        return _facts(worker.name, "", shortened(str(error)), console.FAULT)
     error_of = worker.summary().error
     if worker.status == "failed" and error_of is not None:
         said = f"failed: {error_of['error_type']}: {error_of['message']}"
         return _facts(worker.name, "failed", shortened(said), console.GUEST_FAILED)
     return _facts(worker.name, worker.status, f"{worker.status} at entry {worker.oplog_index}", console.OK)
-
-
-def _first_line(error: BaseException) -> str:
-    return shortened(str(error))

@@ -76,7 +76,7 @@ class Settings:
     #: Whether requests may overlap, which servers of Golem 1.x do not find their way through.
     overlapping: bool = False
     #: Megabytes of data files that a component may hold.
-    data_limit: float = 32.0
+    data_limit: float = _LIMITS["data-limit"][0]
 
     def place_of(self, setting: str) -> tuple[str | None, int | None]:
         """Where a setting stands in the project's file; nowhere for one that was given otherwise."""

@@ -174,7 +174,7 @@ class Turns:
             self._turn = handed
         try:
             guest_threads.start(self._serve, handed, job)
-        except UsageError:  # the system gives no more threads
+        except UsageError:  # the system gives no thread: that is told through the invocation
             self._serve(handed, job)
         except BaseException as error:
             if self._turn is handed:  # the thread has not begun
