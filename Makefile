@@ -34,7 +34,7 @@ lint: install ## ruff: rules and format
 
 types: install ## mypy and pyright on everything that is shipped
 	$(BIN)/mypy
-	$(BIN)/mypy --platform wasi --no-warn-unused-ignores durable_dsl/binding durable_dsl/marks.py durable_dsl/oplog.py
+	$(BIN)/mypy --platform wasi --no-warn-unused-ignores durable_dsl/binding durable_dsl/marks durable_dsl/oplog.py
 	$(BIN)/basedpyright --level error
 
 golden: install ## rewrite the expected wrappers

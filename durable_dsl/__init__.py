@@ -21,7 +21,6 @@ if TYPE_CHECKING or sys.platform == "wasi":
         TransactionStep,
     )
     from durable_dsl.marks import atomic, commit, export, idempotent, non_idempotent, persist, retry
-    from durable_dsl.operations import operation
     from durable_dsl.oplog import (
         idempotency_key,
         is_idempotent,
@@ -35,7 +34,8 @@ if TYPE_CHECKING or sys.platform == "wasi":
     from durable_dsl.promises import Promise, create_promise
     from durable_dsl.results import Err, Ok, Some
     from durable_dsl.snapshots import load_snapshot, save_snapshot
-    from durable_dsl.transactions import transaction
+    from durable_dsl.transactions.operations import operation
+    from durable_dsl.transactions.transaction import transaction
 else:
     from importlib import import_module
 
@@ -64,7 +64,7 @@ else:
         "is_idempotent": "durable_dsl.oplog",
         "load_snapshot": "durable_dsl.snapshots",
         "non_idempotent": "durable_dsl.marks",
-        "operation": "durable_dsl.operations",
+        "operation": "durable_dsl.transactions.operations",
         "oplog_commit": "durable_dsl.oplog",
         "oplog_index": "durable_dsl.oplog",
         "persist": "durable_dsl.marks",

@@ -26,13 +26,13 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from durable_dsl import typed_json
 from durable_dsl.binding.boundary import restore_pending
 from durable_dsl.binding.state import call, open_atomic_region
-from durable_dsl.described import description_of
 from durable_dsl.errors import PromiseTimeout, PromiseValueError, RegionError
 from durable_dsl.policy import duration_ns
-from durable_dsl.promise_ids import PromiseId
+from durable_dsl.values import typed_json
+from durable_dsl.values.described import description_of
+from durable_dsl.values.promise_ids import PromiseId
 
 if sys.platform == "wasi":
     from durable_dsl.binding.promises import guest as binding

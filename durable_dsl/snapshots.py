@@ -22,9 +22,9 @@ import traceback
 import typing
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from durable_dsl import typed_json
-from durable_dsl.marked import Mark, below_marks, position, with_mark
+from durable_dsl.marks.marked import Mark, below_marks, position, with_mark
 from durable_dsl.results import Err
+from durable_dsl.values import typed_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

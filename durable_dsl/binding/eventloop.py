@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Coroutine, Iterator
 
-    from durable_dsl.promise_ids import PromiseId
+    from durable_dsl.values.promise_ids import PromiseId
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from durable_dsl.cli import granting
 from durable_dsl.cli.data import existing, index, invocation_failed, known_worker, wants_a_grant
 from durable_dsl.cli.terminal import console
 from durable_dsl.cli.terminal import workers as listing
-from durable_dsl.promise_ids import PromiseId
+from durable_dsl.values.promise_ids import PromiseId
 
 if TYPE_CHECKING:
     import argparse

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl import temporary
-from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.directory.lease import Lease
 from durable_dsl.engine.errors import DamagedError, LeaseError, StoreError
 from durable_dsl.engine.oplog.connections import connect
 from durable_dsl.engine.oplog.entries import Create, PendingUpdate, SuccessfulUpdate
 from durable_dsl.engine.whole_files import abandoned
+from durable_dsl.values.component_ids import component_id_of
 
 if TYPE_CHECKING:
     import sqlite3

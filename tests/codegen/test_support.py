@@ -19,7 +19,7 @@ from tests.codegen.projects import MOVE, PLACE, WORLD, write
 def test_a_guest_without_a_use_for_wrapt_gets_its_proxies_only(tmp_path):
     """The rest of it would bring asyncio, email and logging into every component."""
     support_tree(tmp_path, whole_wrapt=False)
-    code = "import sys; sys.path[:0] = ['.']; import durable_dsl.marked; print('asyncio' in sys.modules)"
+    code = "import sys; sys.path[:0] = ['.']; import durable_dsl.marks.marked; print('asyncio' in sys.modules)"
     command = [sys.executable, "-I", "-S", "-B", "-c", code]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     kept = {each.name for each in (tmp_path / "wrapt").iterdir()}

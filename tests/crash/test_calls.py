@@ -9,9 +9,9 @@ from contextlib import closing
 
 import pytest
 
-from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.oplog.store import FILE
+from durable_dsl.values.component_ids import component_id_of
 from tests.engine.outside import leave
 from tests.engine.programs import opened, worker
 from tests.guests import guest

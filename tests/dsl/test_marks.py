@@ -22,9 +22,9 @@ from durable_dsl import (
     persist,
     retry,
 )
-from durable_dsl.collecting import collecting
-from durable_dsl.marked import below_marks, marks_of
-from durable_dsl.marks import EXPORT_ATTRIBUTE
+from durable_dsl.marks.collecting import collecting
+from durable_dsl.marks.decorators import EXPORT_ATTRIBUTE
+from durable_dsl.marks.marked import below_marks, marks_of
 from durable_dsl.testing import trace
 
 WORDS = [atomic, atomic(), atomic(commit_on=OSError), persist, persist("smart"), non_idempotent, idempotent(), commit]

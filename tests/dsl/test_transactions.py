@@ -25,7 +25,7 @@ from durable_dsl import (
     rewind,
     transaction,
 )
-from durable_dsl.marked import below_marks
+from durable_dsl.marks.marked import below_marks
 from durable_dsl.testing import trace
 
 BEGIN, END, INDEX, JUMP = "mark-begin-operation", "mark-end-operation", "get-oplog-index", "set-oplog-index"

@@ -19,7 +19,7 @@ from durable_dsl import (
     retry,
     transaction,
 )
-from durable_dsl.collecting import ARGUMENTS, collecting, unknown_argument
+from durable_dsl.marks.collecting import ARGUMENTS, collecting, unknown_argument
 from tests.codegen.projects import MOVE, PLACE, faults_of, places
 
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.clock import SystemClock
+from durable_dsl.values.component_ids import component_id_of
 from tests.engine.programs import opened, worker
 
 CALLS = """

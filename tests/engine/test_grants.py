@@ -6,10 +6,10 @@ import sqlite3
 
 import pytest
 
-from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.comparing import compare
 from durable_dsl.engine.errors import DamagedError, InvocationError, UsageError
+from durable_dsl.values.component_ids import component_id_of
 
 from .http_guest import http_program
 from .http_server import serving

@@ -43,7 +43,7 @@ def test_frames_of_ours_are_left_out_and_paths_mapped():
   File "/0/wrapper.py", line 5, in place
     result = place(order)
              ^^^^^^^^^^^^
-  File "/3/durable_dsl/marks.py", line 7, in __call__
+  File "/3/durable_dsl/marks/decorators.py", line 7, in __call__
     return self.__wrapped__(*args)
   File "/1/orders.py", line 31, in place
     charge()

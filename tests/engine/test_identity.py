@@ -10,7 +10,7 @@ import pytest
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.directory import promises
 from durable_dsl.engine.errors import InvocationError, UsageError
-from durable_dsl.promise_ids import PromiseId
+from durable_dsl.values.promise_ids import PromiseId
 from tests.engine.http_server import serving
 from tests.engine.programs import again, kinds, opened, run_command, worker
 from tests.guests import guest

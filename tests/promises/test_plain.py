@@ -22,8 +22,8 @@ from durable_dsl.errors import (
     PromiseValueError,
     RegionError,
 )
-from durable_dsl.promise_ids import PromiseId
-from durable_dsl.typed_json import Mismatch, check_type, from_bytes, to_bytes
+from durable_dsl.values.promise_ids import PromiseId
+from durable_dsl.values.typed_json import Mismatch, check_type, from_bytes, to_bytes
 
 
 class Colour(Enum):

@@ -16,8 +16,8 @@ import pytest
 from durable_dsl.engine import Engine
 from durable_dsl.engine.clock import SkippingClock
 from durable_dsl.engine.errors import UsageError
-from durable_dsl.promise_ids import PromiseId
 from durable_dsl.testing import trace
+from durable_dsl.values.promise_ids import PromiseId
 from tests.components import built_once
 from tests.conformance.recording_host import RecordingHost
 

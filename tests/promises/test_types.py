@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import pytest
 
-from durable_dsl import asides, typed_json
-from durable_dsl.described import description_of, type_of
+from durable_dsl import asides
 from durable_dsl.engine import Engine
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.directory.promises import type_told
 from durable_dsl.engine.errors import InvocationError, UsageError
+from durable_dsl.values import typed_json
+from durable_dsl.values.described import description_of, type_of
 from tests.components import built_once
 from tests.engine.programs import parsed, run_command
 from tests.promises.test_promises import APP

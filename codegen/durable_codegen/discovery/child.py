@@ -22,7 +22,7 @@ def main(request: dict[str, Any], descriptor: int) -> None:
     sys.path[:0] = request["path"]
     sys.argv = [request["module"]]
     report: dict[str, Any] = {"modules": {}, "faults": [], "error": None, "types": {}, "unmet": [], "internal": ""}
-    from durable_dsl.collecting import collecting
+    from durable_dsl.marks.collecting import collecting
 
     # Before the app, which may change what modules are found.
     members, hints = _beside("members"), _beside("hints") if request["hints"] else None

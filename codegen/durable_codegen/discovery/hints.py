@@ -17,7 +17,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.marked import below_marks, marks_of
+from durable_dsl.marks.marked import below_marks, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,7 +139,7 @@ class Hints:
     def _class(self, value: type) -> str:
         key = f"{value.__module__}:{value.__qualname__}"
         if key not in self.classes:
-            from durable_dsl.marks import EXPORT_ATTRIBUTE
+            from durable_dsl.marks.decorators import EXPORT_ATTRIBUTE
 
             found: Any = sys.modules.get(value.__module__)
             for part in value.__qualname__.split("."):

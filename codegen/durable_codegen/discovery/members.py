@@ -71,7 +71,7 @@ class Members:
         return self._numbers.setdefault(id(value), len(self._numbers))
 
     def _numbered(self, value: Any) -> dict[str, Any]:
-        from durable_dsl.marked import Marked
+        from durable_dsl.marks.marked import Marked
 
         before = value.durable_shadowed if isinstance(value, Marked) else None
         described = self._function(value)
@@ -81,7 +81,7 @@ class Members:
         return described
 
     def _class(self, value: type) -> dict[str, Any]:
-        from durable_dsl.marks import EXPORT_ATTRIBUTE
+        from durable_dsl.marks.decorators import EXPORT_ATTRIBUTE
 
         export = vars(value).get(EXPORT_ATTRIBUTE)
         methods = {
@@ -136,7 +136,7 @@ class Members:
         return {**init, **described, "defined": f"{defined.__module__}.{defined.__qualname__}", "marks": init["marks"]}
 
     def _function(self, value: Any) -> dict[str, Any]:
-        from durable_dsl.marked import below_marks, marks_of
+        from durable_dsl.marks.marked import below_marks, marks_of
 
         below = below_marks(value)
         innermost = _unwrapped(below)
@@ -155,7 +155,7 @@ class Members:
 
     def _hidden_export(self, function: Any) -> dict[str, Any] | None:
         """A mark of `@export` below a decorator that isn't ours, where nothing looks for it."""
-        from durable_dsl.marked import below_marks, marks_of
+        from durable_dsl.marks.marked import below_marks, marks_of
 
         inner = below_marks(function)
         for _ in range(_DEEPEST):

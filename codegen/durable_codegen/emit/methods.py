@@ -309,7 +309,7 @@ class MethodWriter:
             return f"self.{held}.{found.name}", []
         path = f"{module}.{found.name}"
         if found.function is not None and found.function.depth:
-            path = f"{self._scope.object('durable_dsl.marked', 'shadowed')}({path}, {found.function.depth})"
+            path = f"{self._scope.object('durable_dsl.marks.marked', 'shadowed')}({path}, {found.function.depth})"
         if found.class_name is not None:
             path = f"{self._instance(f'{module}.{found.class_name}', found.class_name)}.{found.name}"
         name = f"{owner}-{planned.function.name}" if owner else planned.function.name
@@ -328,9 +328,9 @@ class MethodWriter:
         function = planned.implementation.function
         marks = function.marks if function is not None else ()
         part = next((str(mark.arguments["part"]) for mark in marks if mark.kind == SNAPSHOT), None)
-        return ("durable_dsl.marked", "below_marks") if part is None else ("durable_dsl.snapshots", HELPERS[part])
+        return ("durable_dsl.marks.marked", "below_marks") if part is None else ("durable_dsl.snapshots", HELPERS[part])
 
-    def _below(self, path: str, wit: str, helper: tuple[str, str] = ("durable_dsl.marked", "below_marks")) -> str:
+    def _below(self, path: str, wit: str, helper: tuple[str, str] = ("durable_dsl.marks.marked", "below_marks")) -> str:
         """The function under the marks that are compiled."""
         if path not in self._names:
             below = self._scope.object(*helper)

@@ -13,7 +13,7 @@ from durable_codegen.plan.snapshots import SNAPSHOT
 from durable_codegen.project.config import DEFAULT_WORLD_MODULE
 from durable_codegen.world.annotations import annotation, is_none
 from durable_codegen.world.features import FEATURES
-from durable_dsl.collecting import ARGUMENTS, unknown_argument
+from durable_dsl.marks.collecting import ARGUMENTS, unknown_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

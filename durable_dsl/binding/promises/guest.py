@@ -19,7 +19,7 @@ import durable_host as host
 from durable_dsl.asides import instants
 from durable_dsl.binding.guest import imported
 from durable_dsl.errors import PromiseUnsupported
-from durable_dsl.promise_ids import WAKES, PromiseId
+from durable_dsl.values.promise_ids import WAKES, PromiseId
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator

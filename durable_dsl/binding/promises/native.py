@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from durable_dsl.binding import native
 from durable_dsl.errors import PromiseAbandoned, PromiseValueError
-from durable_dsl.promise_ids import PromiseId
+from durable_dsl.values.promise_ids import PromiseId
 
 if TYPE_CHECKING:
     from collections.abc import Callable

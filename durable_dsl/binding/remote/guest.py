@@ -17,9 +17,9 @@ import durable_remote_host as host
 
 from durable_dsl.binding.exchanges import Exchange
 from durable_dsl.binding.http.overlaps import settle, settle_async
-from durable_dsl.component_ids import component_id_of
 from durable_dsl.errors import RemoteError
 from durable_dsl.results import Err, Ok
+from durable_dsl.values.component_ids import component_id_of
 
 if TYPE_CHECKING:
     from durable_dsl.binding.remote.calls import Nodes, Target

@@ -11,7 +11,6 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
-from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.directory.component_file import ComponentFile
 from durable_dsl.engine.directory.worker_names import check_name, is_text
 from durable_dsl.engine.errors import DamagedError, StoreError, UsageError
@@ -19,6 +18,7 @@ from durable_dsl.engine.grants import permissions
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.oplog.tables import shown_name
 from durable_dsl.engine.whole_files import write_whole
+from durable_dsl.values.component_ids import component_id_of
 
 if TYPE_CHECKING:
     import sqlite3

@@ -14,11 +14,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl import described, typed_json
-from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.errors import UsageError
 from durable_dsl.engine.oplog import tables
-from durable_dsl.promise_ids import PromiseId
+from durable_dsl.values import described, typed_json
+from durable_dsl.values.component_ids import component_id_of
+from durable_dsl.values.promise_ids import PromiseId
 
 if TYPE_CHECKING:
     import sqlite3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.diagnosis import unfinished
 from durable_dsl.engine.errors import DamagedError, UpdateRefused, UsageError
 from durable_dsl.engine.grants.granted import Grants, values_of
@@ -19,7 +18,8 @@ from durable_dsl.engine.worker.accepting import Accepting, told
 from durable_dsl.engine.worker.background import in_background
 from durable_dsl.engine.worker.driver import Driver
 from durable_dsl.engine.worker.elsewhere import begun_or_joined
-from durable_dsl.promise_ids import WAKES
+from durable_dsl.values.component_ids import component_id_of
+from durable_dsl.values.promise_ids import WAKES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

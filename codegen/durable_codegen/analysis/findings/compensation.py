@@ -1,6 +1,6 @@
 """Findings about transactions: DSL510 to DSL512, and DSL521, a transaction where none may be.
 
-An undo is called as `undo(result, *input)`, for a method as `undo(self, result, *input)`; see durable_dsl.operations.
+An undo is called as `undo(result, *input)`, for a method as `undo(self, result, *input)` (`transactions.operations`).
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.signals import Failure
+from durable_dsl.values.component_ids import component_id_of
 
 if TYPE_CHECKING:
     from durable_dsl.engine.directory.catalogue import WorkerRow

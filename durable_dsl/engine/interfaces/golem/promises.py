@@ -19,7 +19,7 @@ from durable_dsl.engine.replay.durability import READ_REMOTE, WRITE_LOCAL
 from durable_dsl.engine.replay.host import PERSIST_NOTHING, Host
 from durable_dsl.engine.replay.suspension import LOOKS_AGAIN
 from durable_dsl.engine.signals import AwaitPromise, Failure, Fatal
-from durable_dsl.promise_ids import PromiseId
+from durable_dsl.values.promise_ids import PromiseId
 
 if TYPE_CHECKING:
     import sqlite3

@@ -10,7 +10,6 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from durable_dsl.component_ids import component_id_of
 from durable_dsl.engine.directory import filters
 from durable_dsl.engine.errors import EngineError
 from durable_dsl.engine.interfaces.golem.host import derived_key, golem_host
@@ -26,6 +25,7 @@ from durable_dsl.engine.interfaces.golem.ids import (
 from durable_dsl.engine.replay.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
 from durable_dsl.engine.signals import Failure
 from durable_dsl.engine.worker import steering, update_request
+from durable_dsl.values.component_ids import component_id_of
 
 if TYPE_CHECKING:
     import sqlite3

@@ -14,7 +14,7 @@ from durable_dsl.engine.traps import UnknownExport
 from durable_dsl.engine.wit.function_names import spellings
 from durable_dsl.engine.wit.nodes import NodeFault, read_value, write_results
 from durable_dsl.engine.wit.types import GuestResource, Resource
-from durable_dsl.promise_ids import WAKES
+from durable_dsl.values.promise_ids import WAKES
 
 if TYPE_CHECKING:
     from durable_dsl.engine.replay.host import Host

@@ -17,7 +17,7 @@ import waiting as app
 from componentize_py_types import Err
 from durable_dsl.binding.boundary import call, fail, keep_sources
 from durable_dsl.binding.eventloop import run
-from durable_dsl.marked import below_marks
+from durable_dsl.marks.marked import below_marks
 from durable_host import mark_begin_operation, mark_end_operation, oplog_commit
 from wit_world import exports
 

@@ -14,7 +14,7 @@ import desk as app
 import wit_world
 from componentize_py_types import Err
 from durable_dsl.binding.boundary import call, fail, keep_sources
-from durable_dsl.marked import below_marks
+from durable_dsl.marks.marked import below_marks
 from durable_host import (
     PersistenceLevel_Smart,
     get_oplog_persistence_level,

@@ -39,7 +39,7 @@ from durable_dsl.binding.crossing import (
     u8,
 )
 from durable_dsl.binding.eventloop import run
-from durable_dsl.marked import below_marks
+from durable_dsl.marks.marked import below_marks
 from durable_host import (
     PersistenceLevel_PersistNothing,
     get_oplog_persistence_level,

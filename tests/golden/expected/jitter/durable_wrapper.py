@@ -15,7 +15,7 @@ from dataclasses import replace
 import asking as app
 import wit_world
 from durable_dsl.binding.boundary import call, fail, keep_sources
-from durable_dsl.marked import below_marks
+from durable_dsl.marks.marked import below_marks
 from durable_host import (
     PersistenceLevel_PersistNothing,
     get_oplog_persistence_level,

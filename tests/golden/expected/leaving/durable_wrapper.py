@@ -15,7 +15,7 @@ from dataclasses import replace
 import leaving as app
 from componentize_py_types import Err
 from durable_dsl.binding.boundary import call, fail, keep_sources, restore_pending
-from durable_dsl.marked import below_marks
+from durable_dsl.marks.marked import below_marks
 from durable_host import (
     get_idempotence_mode,
     get_retry_policy,

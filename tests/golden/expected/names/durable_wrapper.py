@@ -15,7 +15,7 @@ from dataclasses import replace
 import host as host_
 from componentize_py_types import Err, Result
 from durable_dsl.binding.boundary import call as call_, fail as fail_, keep_sources
-from durable_dsl.marked import below_marks as below_marks_
+from durable_dsl.marks.marked import below_marks as below_marks_
 from durable_host import (
     PersistenceLevel_Smart,
     get_idempotence_mode,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shop as app
 from durable_dsl.binding.boundary import call, fail, keep_sources
-from durable_dsl.marked import below_marks, shadowed
+from durable_dsl.marks.marked import below_marks, shadowed
 from durable_host import mark_begin_operation, mark_end_operation
 from wit_world import exports
 

@@ -15,7 +15,7 @@ import entries as app
 import wit_world
 from componentize_py_types import Err
 from durable_dsl.binding.boundary import call, fail, keep_sources
-from durable_dsl.marked import below_marks
+from durable_dsl.marks.marked import below_marks
 from durable_dsl.snapshots import loading, saving
 from durable_host import mark_begin_operation, mark_end_operation
 from wit_world import exports

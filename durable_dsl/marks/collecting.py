@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from durable_dsl.errors import MarkError
-from durable_dsl.marked import position
+from durable_dsl.marks.marked import position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from durable_dsl.marked import Mark
+    from durable_dsl.marks.marked import Mark
 
 __all__ = [
     "ARGUMENTS",

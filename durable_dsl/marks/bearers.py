@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.errors import MarkError
-from durable_dsl.marked import Mark, NamedFunction, marks_of
+from durable_dsl.marks.marked import Mark, NamedFunction, marks_of
 from durable_dsl.policy import PersistenceLevel
 
 if TYPE_CHECKING:

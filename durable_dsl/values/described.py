@@ -14,7 +14,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from durable_dsl.typed_json import fields_of, is_dataclass, is_enum, is_required, name_of, resolved
+from durable_dsl.values.typed_json import fields_of, is_dataclass, is_enum, is_required, name_of, resolved
 
 __all__ = ["Description", "description_of", "type_of"]
 

@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
-from durable_dsl.remote_values import codec_of, errors_codec, result_codec
+from durable_dsl.remote.values import codec_of, errors_codec, result_codec
 from durable_dsl.results import Err, Ok
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from durable_dsl.remote_values import Codec, Nodes
+    from durable_dsl.remote.values import Codec, Nodes
 
 __all__ = ["METHOD", "CompiledMethod", "Declared", "compiled_methods", "kebab"]
 

@@ -16,10 +16,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar, overload
 
 from durable_dsl.binding.state import innermost_scope
-from durable_dsl.collecting import refuse, refuse_unknown
 from durable_dsl.errors import MarkError, RegionError, TransactionStep
-from durable_dsl.marked import NamedFunction, checked, position
-from durable_dsl.steps import Finished, StepScope, open_step, transaction_of
+from durable_dsl.marks.collecting import refuse, refuse_unknown
+from durable_dsl.marks.marked import NamedFunction, checked, position
+from durable_dsl.transactions.steps import Finished, StepScope, open_step, transaction_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -16,12 +16,12 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar, overload
 
-from durable_dsl.attempts import Attempt, the_asyncio
 from durable_dsl.binding import current
 from durable_dsl.binding.state import innermost_scope
-from durable_dsl.collecting import refuse, refuse_unknown
 from durable_dsl.errors import MarkError, RegionError
-from durable_dsl.marked import NamedFunction, checked, position
+from durable_dsl.marks.collecting import refuse, refuse_unknown
+from durable_dsl.marks.marked import NamedFunction, checked, position
+from durable_dsl.transactions.attempts import Attempt, the_asyncio
 from durable_dsl.yields import GENERATOR_FLAGS, yields_inside
 
 if TYPE_CHECKING:

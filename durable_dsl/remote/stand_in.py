@@ -14,8 +14,8 @@ from durable_dsl.results import Err
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from durable_dsl.remote_methods import CompiledMethod
-    from durable_dsl.remote_values import Nodes
+    from durable_dsl.remote.methods import CompiledMethod
+    from durable_dsl.remote.values import Nodes
 
 __all__ = ["StandIn"]
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, T
 
 from durable_dsl.binding.remote.calls import Target
 from durable_dsl.errors import RemoteError
-from durable_dsl.remote_methods import METHOD, Declared, compiled_methods, kebab
-from durable_dsl.remote_values import case
+from durable_dsl.remote.methods import METHOD, Declared, compiled_methods, kebab
+from durable_dsl.remote.values import case
 
 if sys.platform == "wasi":
     import durable_remote_host
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from durable_dsl.binding.remote.calls import Nodes
-    from durable_dsl.remote_methods import CompiledMethod
+    from durable_dsl.remote.methods import CompiledMethod
 
 __all__ = ["Method", "RemoteError", "case", "client", "interface", "method", "register"]
 
@@ -144,7 +144,7 @@ def register(protocol: type[Any], implementation: Any, *, component: str | None 
     name, _ = _described(protocol, component)
     if sys.platform == "wasi":
         raise RemoteError(name, "", "register", "denied", "only plain Python has stand-ins for other workers")
-    from durable_dsl.remote_stand_in import StandIn
+    from durable_dsl.remote.stand_in import StandIn
 
     return StandIn(name, implementation, compiled_methods(protocol))
 

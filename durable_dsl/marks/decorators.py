@@ -15,11 +15,11 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, overload
 
 from durable_dsl import policy
-from durable_dsl.bearers import check_bearer, check_neighbours
-from durable_dsl.collecting import Unmarked, note_export, refuse, refuse_unknown
 from durable_dsl.errors import MarkError
-from durable_dsl.exporting import ExportCall
-from durable_dsl.marked import Mark, position, with_mark
+from durable_dsl.marks.bearers import check_bearer, check_neighbours
+from durable_dsl.marks.collecting import Unmarked, note_export, refuse, refuse_unknown
+from durable_dsl.marks.exporting import ExportCall
+from durable_dsl.marks.marked import Mark, position, with_mark
 from durable_dsl.policy import PersistenceLevel
 from durable_dsl.regions import (
     AtomicRegion,

@@ -30,7 +30,7 @@ else:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-_PACKAGE: Final = str(Path(__file__).parent)
+_PACKAGE: Final = str(Path(__file__).parents[1])
 
 
 @dataclass(frozen=True)

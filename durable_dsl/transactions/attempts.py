@@ -21,7 +21,7 @@ from durable_dsl.binding.boundary import restore_pending
 from durable_dsl.binding.http.overlaps import settle
 from durable_dsl.binding.state import call, innermost_scope
 from durable_dsl.errors import RegionError, TransactionFailed, TransactionStep
-from durable_dsl.steps import Finished, TransactionScope, transaction_of
+from durable_dsl.transactions.steps import Finished, TransactionScope, transaction_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
