@@ -22,6 +22,8 @@ def printable(text: str) -> str:
 
 def on_one_line(text: str) -> str:
     """For a cell of a table, a name in a message."""
+    if text.isprintable():  # it is neither a control character nor turns anything
+        return text
     return _ON_A_LINE.sub(_escaped, text)
 
 

@@ -79,8 +79,8 @@ FLOORS = {
         snapshots promises http remote transactions engine testing cli __main__""",
     "durable_codegen": """catalogue_findings catalogue faults app project wit discovery source world infer plan
         component emit analysis front scaffold build""",
-    "durable_dsl.engine": """clock errors failures redaction whole_files http traps wit signals oplog grants directory
-        bridge invocations replay diagnosis worker remote interfaces api comparing upkeep""",
+    "durable_dsl.engine": """clock errors failures redaction whole_files http traps wit signals oplog standing grants
+        directory bridge invocations replay diagnosis worker remote interfaces api comparing upkeep""",
 }
 
 

@@ -83,13 +83,13 @@ def test_a_list_of_some(verb, tmp_path):
         connection.execute("UPDATE entry SET detail = '{' WHERE worker = 1 AND kind = 'create'")
 
     def names(*arguments):
-        return [one["name"] for one in json.loads(verb("worker", "list", "--json", *arguments)[1])]
+        return [one["name"] for one in json.loads(verb("worker", "list", "--check", "--json", *arguments)[1])]
 
     assert ["f", "w"] == names()
     assert ["f"] == names("--status", "failed", "--status", "idle")
     assert ["w"] == names("--status", "damaged")
     assert [] == names("--component", "other")
-    assert "entry 1 of worker 'w' is damaged" in verb("worker", "list")[2]
+    assert "entry 1 of worker 'w' is damaged" in verb("worker", "list", "--check")[2]
     assert "no workers that are asked for" in verb("worker", "list", "--component", "other")[2]
 
 
@@ -193,6 +193,35 @@ def test_an_oplog_by_kind_and_time(verb):
     assert 2 == verb("worker", "oplog", "w", "--grep", "(")[0]
     assert (2, "") == (refused := verb("worker", "oplog", "w", "--kind", "created"))[:2]
     assert "kinds: begin-atomic-region, " in refused[2]
+
+
+def test_a_page_of_an_oplog(verb, monkeypatch):
+    """The first ones from an entry on, or the last ones, of those that are picked; pages look like one text."""
+    run(verb, "print('x')\nresult = [host.get_oplog_index() for _ in range(5)]")
+    whole = json.loads(verb("worker", "oplog", "w", "--json")[1])
+    lines = verb("worker", "oplog", "w")[1]
+
+    def shown(*options):
+        return json.loads(verb("worker", "oplog", "w", "--json", *options)[1])
+
+    assert whole[-3:] == shown("--last", "3")
+    assert whole[4:7] == shown("--from", "5", "--limit", "3")
+    assert whole[:2] == shown("--limit", "2")
+    assert whole == shown("--last", "9000") == shown("--limit", "9000")
+    assert [] == shown("--from", "9000") == shown("--from", "9000", "--last", "2")
+    assert whole[-1:] == shown("--from", str(whole[-1]["index"]), "--last", "2")
+    logs = [entry for entry in whole if entry["kind"] in {"log", "exported-function-invoked"}]
+    assert logs[-1:] == shown("--kind", "log", "--kind", "exported-function-invoked", "--last", "1")
+    assert logs[:1] == shown("--kind", "log", "--kind", "exported-function-invoked", "--limit", "1")
+    for wrong in (["--last", "2", "--limit", "2"], ["--follow", "--limit", "2"], ["--last", "0"]):
+        assert 2 == verb("worker", "oplog", "w", *wrong)[0]
+
+    monkeypatch.setattr("durable_dsl.cli.terminal.oplog._AT_ONCE", 3)
+    assert whole == shown()
+    assert whole[-7:] == shown("--last", "7")
+    assert logs[-2:] == shown("--kind", "log", "--kind", "exported-function-invoked", "--last", "2")
+    again = verb("worker", "oplog", "w")[1]  # columns grow where a later page needs it
+    assert [line.split()[:3] for line in lines.splitlines()] == [line.split()[:3] for line in again.splitlines()]
 
 
 def test_bytes_in_an_oplog_are_readable(verb):

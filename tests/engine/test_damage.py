@@ -180,7 +180,7 @@ def test_damage_is_said_of_its_worker(sound, tmp_path, damage, damaged):
             elif name != "two" and damaged is not None:
                 assert "1" == engine.worker(name).invoke("run", "result = 1")
     if damaged in {"one", "two"} or "entry" in damage:
-        facts = {one["name"]: one for one in said(data, "worker", "list")[1]}
+        facts = {one["name"]: one for one in said(data, "worker", "list", "--check")[1]}
         assert [damaged] * (damaged is not None) == [name for name, one in facts.items() if one["status"] == "damaged"]
 
 

@@ -72,10 +72,10 @@ def color_enabled(stream: TextIO) -> bool:
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
-def out(text: str) -> None:
+def out(text: str, end: str = "\n") -> None:
     """Print a result on stdout. Raises OutputError where it cannot be written, as on a full disk."""
     try:
-        _print(text, sys.stdout)
+        _print(text, sys.stdout, end)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -88,11 +88,11 @@ def note(text: str) -> None:
         _print(text, sys.stderr)
 
 
-def _print(text: str, stream: TextIO) -> None:
+def _print(text: str, stream: TextIO, end: str = "\n") -> None:
     """In the encoding of the stream; what it lacks, and what does more than print, as Python escapes it."""
     encoding = stream.encoding or "utf-8"
     text = printable_in_color(text) if color_enabled(stream) else printable(text)
-    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    print(text.encode(encoding, "backslashreplace").decode(encoding), end=end, file=stream, flush=True)
 
 
 def error(message: str, hint: str = "") -> None:
@@ -117,10 +117,11 @@ def json_text(value: object, indent: int | None = None) -> str:
 def table(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:
     """Rows as aligned columns under their headers, two spaces between columns, no trailing blanks."""
     cells = [[on_one_line(str(cell)) for cell in row] for row in rows]
-    widths = [max(len(line[i]) for line in [list(headers), *cells]) for i in range(len(headers))]
+    widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
+    form = "  ".join(f"{{:<{width}}}" for width in widths).format
 
     def text(line: Sequence[str]) -> str:
-        return "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        return form(*line).rstrip()
 
     head = text(headers)
     if color_enabled(sys.stdout):

@@ -14,8 +14,8 @@ import shutil
 import sys
 import time
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_dsl.cli.completion import completed, kinds
 from durable_dsl.cli.data import index, known_worker
@@ -28,14 +28,19 @@ if TYPE_CHECKING:
 
     from durable_dsl.engine.api import Engine
     from durable_dsl.engine.oplog.entries import Record
+    from durable_dsl.engine.worker.handle import Worker
 
-    Entry = dict[str, Any]
-    Picks = Callable[[Entry], bool]
+    Picks = Callable[[dict[str, Any]], bool]
+
+Entry = dict[str, Any]
 
 #: Columns where no terminal says how many there are.
 _WIDTH = 120
 _NARROWEST = 60
 _LOOKS_AGAIN = 0.2
+#: So many entries are read, and held, at a time.
+_AT_ONCE = 1000
+_FAR = 1 << 63
 _COLUMNS = frozenset({"index", "time", "kind", "deleted"})
 _BARE = frozenset({"function", "type"})
 _READS = frozenset({"read-local", "read-remote"})
@@ -61,6 +66,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--grep", metavar="REGEX", type=pattern, help="only entries whose JSON form matches")
     parser.add_argument("--reveal", action="store_true", help="show what looks like a secret, as it is recorded")
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument("--limit", metavar="COUNT", type=index, help="at most so many entries, the first ones")
+    how_many.add_argument("--last", metavar="COUNT", type=index, help="at most so many entries, the last ones")
     parser.add_argument("--follow", "-f", action="store_true", help="go on with what is added, until Ctrl-C")
 
 
@@ -90,28 +98,28 @@ def pattern(text: str) -> re.Pattern[str]:
 
 
 def show(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.oplog import view
-    from durable_dsl.engine.redaction import redacted
-
-    def as_json(record: Record) -> Entry:
-        entry = view.as_json(record)
-        return entry if arguments.reveal else redacted(entry)
-
-    worker = known_worker(engine, arguments.name)
-    entries = [as_json(record) for record in worker.oplog() if record.index >= arguments.first]
+    if arguments.follow and arguments.limit is not None:
+        raise console.CommandError("--follow goes on, --limit stops", "give one of them", console.USAGE)
     picks = _picks(arguments)
-    picked = [entry for entry in entries if picks(entry)]
+    worker = known_worker(engine, arguments.name)
+    until = worker.oplog_index if arguments.follow else _FAR
+    pages = _pages(worker, arguments, picks, until)
     if arguments.json and not arguments.follow:
-        console.print_json(picked)
+        _as_array(pages)
         return console.OK
     page = _Page(runs=not (arguments.kinds or arguments.grep))
-    if not arguments.json:
-        console.out("\n".join(page.lines(picked, head=True)))
-    if not arguments.follow:
-        return console.OK
-    last = entries[-1]["index"] if entries else arguments.first - 1
     if arguments.json:
-        _as_lines(picked)
+        for picked in pages:
+            _as_lines(picked)
+    else:
+        page.print(pages, head=True)
+    if arguments.follow:
+        _follow(engine, worker, arguments, until, page)
+    return console.OK
+
+
+def _follow(engine: Engine, worker: Worker, arguments: argparse.Namespace, last: int, page: _Page) -> None:
+    as_json, picks = _as_json(arguments), _picks(arguments)
     while True:
         time.sleep(_LOOKS_AGAIN)
         found = [as_json(record) for record in engine.store.records(worker.id, "AND idx > ?", (last,))]
@@ -121,7 +129,64 @@ def show(engine: Engine, arguments: argparse.Namespace) -> int:
             if arguments.json:
                 _as_lines(picked)
             elif picked:
-                console.out("\n".join(page.lines(picked)))
+                page.print([picked])
+
+
+def _as_json(arguments: argparse.Namespace) -> Callable[[Record], Entry]:
+    from durable_dsl.engine.oplog import view
+    from durable_dsl.engine.redaction import redacted
+
+    def as_json(record: Record) -> Entry:
+        entry = view.as_json(record)
+        return entry if arguments.reveal else redacted(entry)
+
+    return as_json
+
+
+def _pages(worker: Worker, arguments: argparse.Namespace, picks: Picks, until: int) -> Iterator[list[Entry]]:
+    """What is asked for, in order; no more of the oplog is read than it takes to find it."""
+    from durable_dsl.engine.worker import pages
+
+    as_json = _as_json(arguments)
+
+    def picked(records: list[Record]) -> list[Entry]:
+        asked = (as_json(record) for record in records if arguments.first <= record.index <= until)
+        return [entry for entry in asked if picks(entry)]
+
+    if arguments.last is not None:
+        yield _last(pages.backward(worker, min(arguments.last, _AT_ONCE)), arguments, picked)
+        return
+    left = arguments.limit
+    for records in pages.forward(worker, arguments.first, _AT_ONCE if left is None else min(left, _AT_ONCE)):
+        found = picked(records)
+        if left is not None:
+            found = found[:left]
+            left -= len(found)
+        if found:
+            yield found
+        if left == 0:
+            return
+
+
+def _last(
+    pages: Iterator[list[Record]], arguments: argparse.Namespace, picked: Callable[[list[Record]], list[Entry]]
+) -> list[Entry]:
+    found: list[Entry] = []
+    for records in pages:
+        found = picked(records) + found
+        if len(found) >= arguments.last or 0 < records[0].index <= arguments.first:
+            break
+    return found[-arguments.last :]
+
+
+def _as_array(pages: Iterable[list[Entry]]) -> None:
+    """One JSON array, as `print_json` writes it, page by page."""
+    begun = False
+    for page in pages:
+        items = console.json_text(page, indent=2)[2:-2]
+        console.out(f"{',' if begun else '['}\n{items}", end="")
+        begun = True
+    console.out("\n]" if begun else "[]")
 
 
 def _as_lines(entries: Iterable[Entry]) -> None:
@@ -159,8 +224,16 @@ class _Page:
         self._today = datetime.now(UTC).date()
         self._kinds = self._indices = self._times = 0
 
-    def lines(self, entries: list[Entry], *, head: bool = False) -> Iterator[str]:
-        rows = [_row(run, self._today) for run in _runs(entries, collapse=self._runs)]
+    def print(self, pages: Iterable[list[Entry]], *, head: bool = False) -> None:
+        """So many lines at a time; what comes later may have wider columns."""
+        runs = _runs(chain.from_iterable(pages), collapse=self._runs)
+        taken = list(islice(runs, _AT_ONCE))
+        while taken or head:
+            console.out("\n".join(self._lines(taken, head=head)))
+            taken, head = list(islice(runs, _AT_ONCE)), False
+
+    def _lines(self, runs: list[_Run], *, head: bool) -> Iterator[str]:
+        rows = [_row(run, self._today) for run in runs]
         headers = ("INDEX", "TIME", "KIND", "")
         sizes = [[len(text) for text in row[:3]] for row in [headers, *(cells for cells, _ in rows)]]
         self._indices = max(self._indices, *(size[0] for size in sizes))
@@ -178,25 +251,36 @@ class _Page:
         return f"{color}{text}{_PLAIN}" if self._color and color else text
 
 
-def _runs(entries: list[Entry], *, collapse: bool) -> Iterator[list[Entry]]:
+class _Run(NamedTuple):
+    """Entries that are one line."""
+
+    first: Entry
+    last: Entry
+    times: int
+
+
+def _runs(entries: Iterable[Entry], *, collapse: bool) -> Iterator[_Run]:
     """Entries one by one, and reads of one function in a row together."""
 
     def like(entry: Entry) -> tuple[str, str, bool]:
         return entry["kind"], entry.get("function") or "", entry["deleted"]
 
     for _, group in groupby(entries, like):
-        run = list(group)
-        if collapse and len(run) >= _MANY and run[0].get("type") in _READS:
-            yield run
+        begun = list(islice(group, _MANY))
+        if collapse and len(begun) == _MANY and begun[0].get("type") in _READS:
+            last, times = begun[-1], _MANY
+            for last in group:  # noqa: B007 - the last one is what is wanted
+                times += 1
+            yield _Run(begun[0], last, times)
         else:
-            yield from ([entry] for entry in run)
+            yield from (_Run(entry, entry, 1) for entry in chain(begun, group))
 
 
-def _row(run: list[Entry], today: Any) -> tuple[tuple[str, str, str, str], str]:
+def _row(run: _Run, today: Any) -> tuple[tuple[str, str, str, str], str]:
     """The cells of a line, and its colour."""
-    first, last = run[0], run[-1]
-    span = str(first["index"]) if first is last else f"{first['index']}-{last['index']}"
-    said = _said(first) if first is last else f"{first['function']} {first['type']}, {len(run)} times"
+    first, last, times = run
+    span = str(first["index"]) if times == 1 else f"{first['index']}-{last['index']}"
+    said = _said(first) if times == 1 else f"{first['function']} {first['type']}, {times} times"
     kind = f"{first['kind']} (deleted)" if first["deleted"] else str(first["kind"])
     return (span, _clock(first["time"], today), kind, said), _color(first)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from durable_dsl.engine.diagnosis.dry_run import DryBuild, DryRun
 from durable_dsl.engine.failures import guest_stack
-from durable_dsl.engine.oplog.summary import summarize
+from durable_dsl.engine.standing import reading
 from durable_dsl.errors import NOT_UNDONE, OPEN_STEPS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def lines_of(failed: Session) -> list[str]:
     worker = failed.host.worker
     if failed.component.roots is None:  # no component that this package built
         return []
-    summary = summarize(worker.engine.store, worker.id)
+    summary = reading.current(worker.engine.store, worker.id)
     run = DryRun(
         worker, DryBuild(failed.component), summary.deleted, summary.last, snapshot=summary.snapshot, goes_on=True
     )

@@ -50,7 +50,7 @@ def copied(crc: Any, worker: int, target: int, columns: tuple[Any, ...]) -> int:
 
 def of_row(table: str, values: Iterable[Any]) -> int:
     """Of a row of another table."""
-    said = "\0".join((table, *map(_said, values)))
+    said = "\0".join([table, *[value if type(value) is str else _said(value) for value in values]])
     return crc32(said.encode("utf-8", "surrogatepass"))
 
 

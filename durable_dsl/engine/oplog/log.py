@@ -9,13 +9,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from durable_dsl.engine.oplog.entries import Entry, Jump, NoOp
 
 if TYPE_CHECKING:
     from durable_dsl.engine.clock import Clock
-    from durable_dsl.engine.oplog.store import Store
+    from durable_dsl.engine.oplog.store import Store, Written
 
 T = TypeVar("T")
 #: Something done in a transaction.
@@ -31,6 +31,18 @@ class Ends(NamedTuple):
     last: int
     action: int
     progress: int
+
+
+class Keeper(Protocol):
+    """Who keeps what the log amounts to, so that nobody has to read all of it."""
+
+    def keeps(self, rows: list[Written]) -> Effect[None] | None:
+        """What is to be done in the transaction that writes these rows, which come next; mostly nothing."""
+        ...
+
+    def written(self, rows: list[Written]) -> None:
+        """They are on disk, and so is what was done with them."""
+        ...
 
 
 #: Bounds the memory of a guest that records much and commits nothing. No rule depends on it.
@@ -49,6 +61,7 @@ class Oplog:
         self.last_progress = ends.progress
         #: Called before a non-hint entry is added: the guest has gone on, which settles what its output meant.
         self.on_progress: Callable[[Entry], None] | None = None
+        self.keeper: Keeper | None = None
         self._clock = clock
         self._buffer: list[tuple[int, int, Entry]] = []
         self._being_written: list[tuple[int, int, Entry]] = []
@@ -108,8 +121,12 @@ class Oplog:
                     self._being_written = taken
                     effects, self._effects = self._effects, []
                 try:
-                    entries = self.store.writes(self.worker, taken)
-                    self.store.transaction(_all(entries, effects) if effects else entries)
+                    entries, rows = self.store.prepared(self.worker, taken)
+                    kept = self.keeper.keeps(rows) if self.keeper is not None else None
+                    done = effects if kept is None else [*effects, kept]
+                    self.store.transaction(_all(entries, done) if done else entries)
+                    if self.keeper is not None:
+                        self.keeper.written(rows)
                 except BaseException:
                     with self._lock:
                         self._buffer[:0] = taken
@@ -128,15 +145,19 @@ class Oplog:
             self.on_progress(NoOp())
         with self._committing, self._lock:
             index, now = self.last + 1, self._clock.now()
-            buffered = _all(self.store.writes(self.worker, self._buffer), self._effects)
+            entries, rows = self.store.prepared(self.worker, self._buffer)
+            buffered = _all(entries, self._effects)
 
-            def work(connection: sqlite3.Connection) -> T:
+            def work(connection: sqlite3.Connection) -> tuple[T, list[Written]]:
                 buffered(connection)
                 outcome = effect(connection)
-                self.store.writes(self.worker, [(index, now, entry_of(outcome))])(connection)
-                return outcome
+                told, telling = self.store.prepared(self.worker, [(index, now, entry_of(outcome))])
+                told(connection)
+                return outcome, telling
 
-            outcome = self.store.transaction(work)
+            outcome, telling = self.store.transaction(work)
+            if self.keeper is not None:
+                self.keeper.written(rows + telling)
             self._buffer, self._effects = [], []
             self.last = self.last_action = self.last_progress = self.committed = index
         if self.probe is not None:

@@ -17,6 +17,8 @@
                 is what the worker has stopped for the want of
     control     what other processes ask of the one that runs a worker, in order of `id`
     waits       which worker waits for which that another process holds; what is older than some seconds means nothing
+    standing    what an oplog amounts to up to entry `idx`, which has the checksum `entry`; `folded` is JSON in the form
+                of the version `folder`. A cache: what is damaged, or not there, is made anew from the entries
     bucket      key-value stores: one row per key, shared by all workers of the directory
     container, object    blob stores
 
@@ -125,6 +127,11 @@ _MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX bucket_place ON bucket (place);
     CREATE INDEX container_place ON container (place);
     CREATE INDEX object_place ON object (place);
+    CREATE TABLE standing (
+        worker INTEGER PRIMARY KEY, idx INTEGER NOT NULL, entry INTEGER NOT NULL, folder INTEGER NOT NULL,
+        folded TEXT NOT NULL, crc INTEGER NOT NULL
+    );
+    CREATE INDEX entry_revert ON entry (worker, idx) WHERE kind = 'revert';
     """,
 )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from durable_dsl.engine.errors import DamagedError, StoreError
 from durable_dsl.engine.oplog import checksums, payloads, schema, tables
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.probe import Probe
 
 T = TypeVar("T")
+#: The row of an entry: its worker, the columns as for `over`, its checksum.
+Written: TypeAlias = tuple[Any, ...]
 FILE = "durable.sqlite3"
 INLINE_LIMIT = payloads.INLINE_LIMIT
 _COLUMNS = 'idx, time, kind, function, type, request, response, "begin", key, detail'
@@ -39,7 +41,7 @@ _COPY = (
     f"INSERT INTO entry (worker, {_COLUMNS}, crc) SELECT ?, {_COLUMNS}, copied(crc, worker, ?, {_COLUMNS})"  # noqa: S608
     " FROM entry WHERE worker = ? AND idx BETWEEN ? AND ?"
 )
-_FAR = 1 << 53  # no oplog is so long
+FAR = 1 << 53  # no oplog is so long
 
 
 class Store:
@@ -163,18 +165,33 @@ class Store:
         for row in self.rows(worker, condition, parameters):
             yield self._record(worker, row)
 
-    def shown(self, worker: int) -> Iterator[Record]:
-        """All entries, a damaged one as what it is: for people to see where."""
-        query = "SELECT idx, time, kind FROM entry WHERE worker = ? ORDER BY idx"
-        for index, time, kind in self.read(query, (worker,)):
-            try:
-                if not isinstance(index, int):
-                    raise self.damage(worker, index)
-                yield from self.records(worker, "AND idx = ?", (index,))
-            except DamagedError:
-                place = index if isinstance(index, int) and 0 < index < _FAR else 0
-                was = str(kind).encode("ascii", "backslashreplace").decode()
-                yield Record(place, time if isinstance(time, int) and time > 0 else 0, Damaged(was))
+    def page(self, worker: int, beyond: object, count: int, *, backwards: bool = False) -> list[tuple[object, Record]]:
+        """The next `count` entries after index `beyond`, or before it, in order, each with its index in the file.
+
+        A damaged one is there as what it is: for people to see where.
+        """
+        which = "< ? ORDER BY idx DESC" if backwards else "> ? ORDER BY idx"
+        query = f"SELECT idx, time, kind FROM entry WHERE worker = ? AND idx {which} LIMIT ?"  # noqa: S608 - fixed
+        found = self.read(query, (worker, beyond, count))
+        if backwards:
+            found.reverse()
+        try:
+            if found and isinstance(found[0][0], int) and isinstance(found[-1][0], int):
+                records = self.records(worker, "AND idx BETWEEN ? AND ?", (found[0][0], found[-1][0]))
+                return [(record.index, record) for record in records]
+        except DamagedError:
+            pass  # found again below, where it stands
+        return [(index, self._shown(worker, index, time, kind)) for index, time, kind in found]
+
+    def _shown(self, worker: int, index: Any, time: Any, kind: Any) -> Record:
+        try:
+            if not isinstance(index, int):
+                raise self.damage(worker, index)
+            return next(self.records(worker, "AND idx = ?", (index,)))
+        except DamagedError:
+            place = index if isinstance(index, int) and 0 < index < FAR else 0
+            was = str(kind).encode("ascii", "backslashreplace").decode()
+            return Record(place, time if isinstance(time, int) and time > 0 else 0, Damaged(was))
 
     def _record(self, worker: int, row: Any) -> Record:
         try:
@@ -184,7 +201,7 @@ class Store:
 
     def last_index(self, worker: int) -> int:
         last = self.read_one("SELECT coalesce(max(idx), 0) FROM entry WHERE worker = ?", (worker,))[0]
-        return last if isinstance(last, int) and 0 <= last < _FAR else 0
+        return last if isinstance(last, int) and 0 <= last < FAR else 0
 
     def last_time(self, worker: int) -> int:
         """When the last entry was written, in nanoseconds since 1970; for people, so it is not checked for damage."""
@@ -198,7 +215,7 @@ class Store:
 
     def damage(self, worker: int, index: Any, table: str = "entry") -> DamagedError:
         """The error that an entry is damaged; 0 stands for one whose index is no index."""
-        known = isinstance(index, int) and 0 < index < _FAR
+        known = isinstance(index, int) and 0 < index < FAR
         return DamagedError(str(self.path), self.name_of(worker), index if known else 0, table)
 
     def _whole(self, connection: sqlite3.Connection, worker: int, row: Any, *, apart: bool) -> Any:
@@ -218,6 +235,12 @@ class Store:
 
     def writes(self, worker: int, entries: Iterable[tuple[int, int, Entry]]) -> Callable[[sqlite3.Connection], None]:
         """The work of adding entries (index, time, entry) to the log of `worker`; prepared outside the transaction."""
+        return self.prepared(worker, entries)[0]
+
+    def prepared(
+        self, worker: int, entries: Iterable[tuple[int, int, Entry]]
+    ) -> tuple[Callable[[sqlite3.Connection], None], list[Written]]:
+        """The same, and the rows that it adds."""
         written = []
         apart: list[tuple[int, str, str]] = []
         for index, time, entry in entries:
@@ -232,16 +255,16 @@ class Store:
             written.append((worker, *columns, checksums.of_entry(worker, columns)))
         if not apart:
             if len(written) == 1:
-                return OneStatement(_INSERT, written[0])
+                return OneStatement(_INSERT, written[0]), written
             if len(written) == 2:  # the start of an invocation and its first step
-                return OneStatement(_INSERT_TWO, written[0] + written[1])
+                return OneStatement(_INSERT_TWO, written[0] + written[1]), written
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(_INSERT, written)
             if apart:
                 connection.executemany(payloads.INSERT, apart)
 
-        return work
+        return work, written
 
     @staticmethod
     def copy_entries(connection: sqlite3.Connection, worker: int, target: int, first: int, last: int) -> None:

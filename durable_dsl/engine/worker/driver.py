@@ -41,6 +41,7 @@ from durable_dsl.engine.signals import (
     TimedOut,
     UnfinishedWrite,
 )
+from durable_dsl.engine.standing.keeper import Keeper
 from durable_dsl.engine.traps import GuestTrap
 from durable_dsl.engine.worker import updating
 from durable_dsl.printable import shortened
@@ -79,10 +80,13 @@ class Driver:
             raise
         self.status = self.summary.status
         self.log = Oplog(engine.store, worker.id, engine.clock, self.summary.ends)
+        self.log.keeper = self._keeper = Keeper(engine.store, worker.id)
+        self._keeper.begin(self.summary)
 
     def close(self) -> None:
         try:
             self.drop_session()
+            self._keeper.finish()
         finally:
             self._lease.close()
 
@@ -219,6 +223,7 @@ class Driver:
         """See anew what the oplog amounts to."""
         self.log.commit()
         self.summary = summarize(self._engine.store, self.worker.id)
+        self._keeper.begin(self.summary)
         self.status = self.summary.status
 
     def new_session(self, version: int, regions: Regions) -> Session:

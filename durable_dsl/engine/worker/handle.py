@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.diagnosis import unfinished
-from durable_dsl.engine.errors import DamagedError, UpdateRefused, UsageError
+from durable_dsl.engine.errors import UpdateRefused, UsageError
 from durable_dsl.engine.grants.granted import Grants, values_of
 from durable_dsl.engine.grants.secrets import placeholder
 from durable_dsl.engine.oplog.entries import Create, Record
-from durable_dsl.engine.oplog.summary import OVER, deleted_from
+from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.oplog.view import time_text
 from durable_dsl.engine.replay.retries import DEFAULT_POLICY, RetryPolicy
 from durable_dsl.engine.wit.json_form import python_arguments
-from durable_dsl.engine.worker import steering, suspended, update_request
+from durable_dsl.engine.worker import pages, steering, suspended, update_request
 from durable_dsl.engine.worker.accepting import Accepting, told
 from durable_dsl.engine.worker.background import in_background
 from durable_dsl.engine.worker.driver import Driver
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.summary import Summary
     from durable_dsl.engine.wit.exports import Export
     from durable_dsl.engine.worker.process import Process
+
+_PAGE = 4096
 
 
 class Worker(Accepting):
@@ -210,18 +212,13 @@ class Worker(Accepting):
 
     def oplog(self) -> list[Record]:
         """All entries in order, with those that are still in the memory buffer."""
-        # The memory first: what leaves it meanwhile is found on disk.
+        return [record for page in pages.forward(self, 1, _PAGE) for record in page]
+
+    def uncommitted(self) -> list[Record]:
+        """The entries that are still in the memory buffer."""
         driver = self._driver
         buffered = driver.log.uncommitted() if driver is not None else []
-        try:
-            found = list(self.engine.store.records(self.id))
-        except DamagedError:
-            found = list(self.engine.store.shown(self.id))
-        if buffered:
-            last = found[-1].index
-            found += [Record(index, time, entry) for index, time, entry in buffered if index > last]
-        deleted = deleted_from(self.engine.store, self.id)
-        return [Record(one.index, one.time, one.entry, one.index in deleted) for one in found] if deleted else found
+        return [Record(index, time, entry) for index, time, entry in buffered]
 
     def warn(self, text: str) -> None:
         """Tell whoever runs the engine something about this worker, once."""
@@ -244,7 +241,7 @@ class Worker(Accepting):
         if full:
             error = summary.error
             waits = facts["status"] == "suspended"
-            facts["waits_for"] = suspended.waits_for(self.engine.store, self.id) if waits else None
+            facts["waits_for"] = suspended.waits_for(self.engine.store, self.id, summary) if waits else None
             facts["pending"] = [
                 {"function": function, "idempotency_key": key} for function, _, key in self._queue.load()
             ]

@@ -27,8 +27,9 @@ from durable_dsl.engine.grants.permissions import Permissions
 from durable_dsl.engine.invocations import results
 from durable_dsl.engine.invocations.backlog import Backlog
 from durable_dsl.engine.invocations.queue import Queue
-from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
+from durable_dsl.engine.oplog.summary import OVER, Summary
 from durable_dsl.engine.signals import Closing
+from durable_dsl.engine.standing import reading
 from durable_dsl.engine.worker import control
 from durable_dsl.engine.worker.driver import Driver, closed
 
@@ -89,7 +90,7 @@ class Turns:
 
     def summary(self) -> Summary:
         """What the oplog on disk amounts to."""
-        return summarize(self.engine.store, self.id)
+        return reading.current(self.engine.store, self.id)
 
     def _build(self) -> LoadedComponent:
         return self.engine.component_of(self.component, self.version)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from durable_dsl.engine.diagnosis import place as diagnosis
 from durable_dsl.engine.errors import EngineError, UsageError
 from durable_dsl.engine.oplog.entries import FailedUpdate, PendingUpdate, SuccessfulUpdate
-from durable_dsl.engine.oplog.summary import Update, summarize
+from durable_dsl.engine.oplog.summary import Update
 from durable_dsl.engine.replay import snapshots
 from durable_dsl.engine.replay.failures import tell
 from durable_dsl.engine.signals import Closing, Divergence, Failure, NotGranted, Signal
+from durable_dsl.engine.standing import reading
 from durable_dsl.engine.traps import GuestTrap, UnknownExport
 
 if TYPE_CHECKING:
@@ -139,5 +140,5 @@ def outcome(store: Store, worker: int, version: int, after: int) -> Update | Non
 
 def is_pending(store: Store, worker: int, version: int) -> bool:
     """Whether an update to this version was asked for and is not settled."""
-    updates = summarize(store, worker).updates
+    updates = reading.current(store, worker).updates
     return any(one.status == "pending" and one.version == version for one in updates)
