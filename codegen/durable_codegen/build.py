@@ -119,7 +119,13 @@ def _sections(front: Front, settings: Settings) -> dict[str, bytes]:
     from durable_codegen.analysis.explain.section import EXPLAINED, explained
 
     about = section(
-        front.plan, settings.name, version("durable-dsl"), front.app_root.shown, front.modules, front.packages
+        front.plan,
+        settings.name,
+        version("durable-dsl"),
+        front.app_root.shown,
+        front.modules,
+        front.packages,
+        settings.snapshots,
     )
     told = explained(front.modules, exports_of(front.plan), overlapping=settings.overlapping)
     return {SECTION: about, EXPLAINED: told}

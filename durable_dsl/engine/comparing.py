@@ -124,7 +124,7 @@ def _compared(worker: Worker, new: DryBuild, old: dict[int, DryBuild | None]) ->
 def _replayed(worker: Worker, new: DryBuild, old: dict[int, DryBuild | None]) -> Comparison:
     summary = worker.summary()
     facts = (worker.name, summary.version, summary.status, summary.last)
-    regions, snapshot = summary.deleted, summary.snapshot
+    regions, snapshot = summary.skipped, summary.snapshot
     pending = summary.pending_update
     if pending is not None and pending.mode == "snapshot-based":  # the worker will start from it
         regions, snapshot = regions.adding([(2, pending.index)]), pending.index

@@ -90,6 +90,7 @@ _DAMAGED = {
     "promise": "promise {index} of worker {worker!r} is",
     "component": "the row of component {worker!r} is",
     "build": "the row of a build of component {worker!r} is",
+    "snapshot": "the snapshot at entry {index} of worker {worker!r}, without which it cannot begin, is",
     "grants": "the grants of {worker} are",
     "bucket": "what stands under the key {worker} is",
     "container": "the container {worker} is",

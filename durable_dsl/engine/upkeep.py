@@ -29,7 +29,9 @@ _ENTRIES = (
     " AS BLOB))) FROM entry GROUP BY worker"
 )
 _PAYLOADS = "SELECT worker, count(*), sum(length(CAST(data AS BLOB))) FROM payload GROUP BY worker"
-_COUNTED = ("worker", "entry", "payload", "queue", "schedule", "promise", "grants", "bucket", "container", "object")
+_COUNTED = (
+    "worker", "entry", "payload", "queue", "schedule", "promise", "grants", "bucket", "container", "object", "snapshot",
+)  # fmt: skip
 _REFERENCES = (
     "SELECT worker, substr({0}, 2) FROM {1} WHERE substr({0}, 1, 1) = '@'",
     (("entry", "request"), ("entry", "response"), ("entry", "detail"), ("queue", "request"), ("schedule", "request"),

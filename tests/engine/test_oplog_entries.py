@@ -38,6 +38,7 @@ EXAMPLES = [
     entries.Log("stderr", "", "ünï\n"),
     entries.Revert(3, 9),
     entries.CancelPendingInvocation("key"),
+    entries.Snapshot(2, 31, {"policy": {"max-attempts": 3}}),
 ]
 
 

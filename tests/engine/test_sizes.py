@@ -51,7 +51,7 @@ def entry_with(kind, text):
             values[field.name] = text
         elif hint in {int, bool}:
             values[field.name] = hint(1)
-        elif field.name == "policy":
+        elif field.name in {"policy", "modes"}:
             values[field.name] = {text: 1}
         elif field.name == "env":
             values[field.name] = ((text, text),)

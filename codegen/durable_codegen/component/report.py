@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_codegen.faults import to_json
 from durable_codegen.plan.arguments import arguments_of
+from durable_codegen.plan.snapshots import saves_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -56,8 +57,12 @@ def section(
     app_path: str,
     modules: Mapping[str, Module],
     packages: Iterable[tuple[str, str]] = (),
+    snapshots: Mapping[str, int] | None = None,
 ) -> bytes:
-    """The content of the custom section; `app_path` is where the app's root lies in the project."""
+    """The content of the custom section; `app_path` is where the app's root lies in the project.
+
+    `snapshots` says when the state of a worker is to be saved, where it can be.
+    """
     content = {
         "format": 1,
         "version": version,
@@ -75,6 +80,8 @@ def section(
             "3": {"kind": "support"},
         },
     }
+    if snapshots and saves_state(plan.world):
+        content["snapshots"] = dict(snapshots)
     return json.dumps(content, ensure_ascii=False).encode()
 
 

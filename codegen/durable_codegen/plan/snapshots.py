@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from durable_codegen.world.model import World
     from durable_codegen.world.targets import Target
 
-__all__ = ["HELPERS", "SNAPSHOT", "Marked", "Snapshots", "added_exports", "mentions_snapshots", "with_snapshots"]
+__all__ = [
+    "HELPERS",
+    "SNAPSHOT",
+    "Marked",
+    "Snapshots",
+    "added_exports",
+    "mentions_snapshots",
+    "saves_state",
+    "with_snapshots",
+]
 
 #: The kind of both marks.
 SNAPSHOT: Final = "snapshot"
@@ -71,6 +80,11 @@ def with_snapshots(world: World, target: Target) -> World:
 def added_exports(world: World, plain: World) -> tuple[str, ...]:
     """The interfaces that `with_snapshots` added."""
     return tuple(each.id for each in world.exports if each.id is not None and each not in plain.exports)
+
+
+def saves_state(world: World) -> bool:
+    """Whether what is built for this world can save its state and load it."""
+    return all(any(_is(each, part) for each in world.exports) for part in _FUNCTIONS)
 
 
 class Snapshots:

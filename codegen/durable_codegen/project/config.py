@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_codegen.faults import BuildFailed, Fault
+from durable_codegen.project import intervals
 from durable_codegen.project.apps import App, discover, is_module_name, locate
 from durable_codegen.project.pyproject import Project, Requirement, find_project, requirements_file
 
@@ -43,6 +44,7 @@ SETTINGS: Mapping[str, tuple[type, ...]] = {
     "components": (dict,),
     "overlapping-requests": (bool,),
     "data-limit": (int, float),
+    "snapshot": (str,),
 }
 
 _ENVIRONMENT = "DURABLE_DSL_"
@@ -77,6 +79,8 @@ class Settings:
     overlapping: bool = False
     #: Megabytes of data files that a component may hold.
     data_limit: float = _LIMITS["data-limit"][0]
+    #: When the state of workers is saved, as `intervals.parse` gives it.
+    snapshots: Mapping[str, int] | None = None
 
     def place_of(self, setting: str) -> tuple[str | None, int | None]:
         """Where a setting stands in the project's file; nowhere for one that was given otherwise."""
@@ -133,6 +137,7 @@ def resolve(
     if world_module is not None and not is_module_name(world_module):
         wrong = _wrong("world-module", world_module, "the name of a Python module, such as my_world")
         faults.append(wrong if "world-module" in given else _in_file(wrong, project, "world-module"))
+    snapshots = _snapshots(given, table, project, faults)
     if app is None or faults:
         raise BuildFailed(faults)
     name, output = text("name"), path("output")
@@ -160,7 +165,21 @@ def resolve(
         components=components if isinstance(components, dict) else {},
         overlapping=_overlapping(given, table),
         data_limit=data_limit,
+        snapshots=snapshots,
     )
+
+
+def _snapshots(
+    given: Mapping[str, object], table: Mapping[str, object], project: Project | None, faults: list[Fault]
+) -> dict[str, int] | None:
+    """When snapshots are taken of workers that can be saved."""
+    value = str(given.get("snapshot", table.get("snapshot", intervals.DEFAULT)))
+    try:
+        return intervals.parse(value)
+    except intervals.WrongInterval:
+        wrong = _wrong("snapshot", value, intervals.TAKES)
+        faults.append(wrong if "snapshot" in given else _in_file(wrong, project, "snapshot"))
+        return None
 
 
 def _overlapping(given: Mapping[str, object], table: Mapping[str, object]) -> bool:

@@ -23,7 +23,7 @@ from durable_dsl.engine.oplog.log import Ends, Oplog
 from durable_dsl.engine.replay import snapshots
 from durable_dsl.engine.replay.durability import HARMLESS
 from durable_dsl.engine.replay.failures import tell
-from durable_dsl.engine.replay.outstanding import Outstanding
+from durable_dsl.engine.replay.outstanding import NotStarted
 from durable_dsl.engine.replay.session import Session
 from durable_dsl.engine.signals import Divergence, Signal, UnfinishedWrite
 from durable_dsl.engine.traps import GuestTrap
@@ -66,13 +66,6 @@ class _Unwritten(Oplog):
 
     def append_with_effect(self, effect: Any, entry_of: Any) -> Any:  # noqa: ARG002
         raise NotPerformed
-
-
-class _NotStarted(Outstanding):
-    """Effects that are to be done again on going live are not done here."""
-
-    def start_deferred(self) -> None:
-        return
 
 
 class _UpTo(Cursor):
@@ -150,7 +143,7 @@ class DryRun:
         self._memories: frozenset[int] = frozenset()
         self.session = Session(worker, build.component, log, regions, threading.Condition(), cursor)
         host = self.session.host
-        host.outstanding = _NotStarted()
+        host.outstanding = NotStarted()
         host.output.silence()
         host.signal = NotPerformed()  # ends the guest at any call that is to be performed
 

@@ -32,7 +32,7 @@ def place_of(failed: Session, snapshot: int | None) -> str | None:
 
 def recorded_at(worker: Owner, build: DryBuild, summary: Summary, index: int) -> str | None:
     """Where the build that `worker` is on makes the call that entry `index` records."""
-    run = DryRun(worker, build, summary.deleted, summary.last, snapshot=summary.snapshot, at=index)
+    run = DryRun(worker, build, summary.skipped, summary.last, snapshot=summary.snapshot, at=index)
     end = run.run()
     return run.place if isinstance(end, Divergence) and end.index == index else None
 

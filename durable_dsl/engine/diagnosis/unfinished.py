@@ -36,7 +36,7 @@ def lines_of(failed: Session) -> list[str]:
         return []
     summary = reading.current(worker.engine.store, worker.id)
     run = DryRun(
-        worker, DryBuild(failed.component), summary.deleted, summary.last, snapshot=summary.snapshot, goes_on=True
+        worker, DryBuild(failed.component), summary.skipped, summary.last, snapshot=summary.snapshot, goes_on=True
     )
     found: list[str] = []
     run.at_end = lambda starts: found.extend(line for start in starts for line in _read(start))

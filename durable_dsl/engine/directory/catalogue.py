@@ -186,7 +186,7 @@ class Catalogue:
 
         def work(connection: sqlite3.Connection) -> None:
             _retire(connection, worker, name)
-            for table in ("entry", "payload", "queue", "schedule", "promise", "control", "standing"):
+            for table in ("entry", "payload", "queue", "schedule", "promise", "control", "standing", "snapshot"):
                 connection.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))  # noqa: S608 - fixed names
             permissions.delete(connection, permissions.worker_owner(worker))
             connection.execute("DELETE FROM worker WHERE id = ?", (worker,))

@@ -50,6 +50,11 @@ class Sandbox:
             self._path = made_here("files-")
         return self._path
 
+    @property
+    def used(self) -> bool:
+        """Whether there is anything in it."""
+        return self._path is not None and any(self._path.iterdir())
+
     def close(self) -> None:
         if self._path is not None:
             give_back(self._path)

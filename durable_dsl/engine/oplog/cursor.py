@@ -45,7 +45,8 @@ class Cursor:
         self.tolerate: Callable[[str], None] | None = None
         self._store = store
         self._worker = worker
-        self._read_to = 1
+        #: What is before it is not even read: a snapshot stands for it.
+        self._start = self._read_to = regions.end_after(1)
         self._rows: list[ReplayRow] = []
         self._values: list[Any] = []
         self._at = 0
@@ -108,21 +109,22 @@ class Cursor:
     def ended(self, begin: int) -> bool:
         """Whether an end entry for `begin` stands anywhere in the rest of the log, outside deleted regions."""
         if self._ends is None:
-            ends = "AND idx <= ? AND kind IN ('end-atomic-region', 'end-remote-write')"
-            found = self._store.rows(self._worker, ends, (self.target,), without=self.regions)
+            ends = "AND idx > ? AND idx <= ? AND kind IN ('end-atomic-region', 'end-remote-write')"
+            found = self._store.rows(self._worker, ends, (self._start, self.target), without=self.regions)
             self._ends = {row[7] for row in found if row[7] is not None}
         return begin in self._ends
 
     def following(self, condition: str) -> list[ReplayRow]:
         """All entries after the one consumed last that meet an SQL condition, outside deleted regions."""
         between = f"AND idx > ? AND idx <= ? AND {condition}"
-        return self._store.rows(self._worker, between, (self.index, self.target), without=self.regions)
+        after = max(self.index, self._start)
+        return self._store.rows(self._worker, between, (after, self.target), without=self.regions)
 
     def progressed(self, after: int) -> bool:
         """Whether the entries after this one, up to the one consumed last, hold more than local reads and output."""
         local = "kind IN ('log', 'error') OR (kind = 'imported-function-invoked' AND type = 'read-local')"
         more = f"AND idx > ? AND idx <= ? AND NOT ({local})"
-        return bool(self._store.rows(self._worker, more, (after, self.index), without=self.regions))
+        return bool(self._store.rows(self._worker, more, (max(after, self._start), self.index), without=self.regions))
 
     def differs(self, index: int, recorded: str, attempted: str, *, alike: bool) -> None:
         """A divergence; a warning where it is one of values alone (`alike`) and a zone was performed again."""
@@ -163,7 +165,10 @@ class Cursor:
 
     def _output_after(self, index: int) -> list[tuple[str, str, str]]:
         found = self._store.rows(
-            self._worker, "AND idx > ? AND idx <= ? AND kind = 'log'", (index, self.target), without=self.regions
+            self._worker,
+            "AND idx > ? AND idx <= ? AND kind = 'log'",
+            (max(index, self._start), self.target),
+            without=self.regions,
         )
         details = [text.decode(row[9]) for row in found]
         return [(members["level"], members["context"], members["message"]) for members in details]

@@ -230,7 +230,8 @@ class PendingWorkerInvocation(Entry):
 class PendingUpdate(Entry):
     """An update to `version` was asked for; `snapshot` is base64 where the old build saved one.
 
-    `key` is what another worker asked with.
+    `key` is what another worker asked with. `replays` is set where the calls that the loading of the snapshot makes are
+    on record behind it; earlier versions made them anew at each start.
     """
 
     kind: ClassVar[str] = "pending-update"
@@ -239,6 +240,7 @@ class PendingUpdate(Entry):
     mode: Literal["automatic", "snapshot-based"]
     snapshot: str | None = None
     key: str | None = None
+    replays: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +326,20 @@ class CancelPendingInvocation(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot(Entry):
+    """The state was saved between two invocations by build `version`, in `size` bytes: replay begins after this.
+
+    Without a size there is no state to load: the worker begins as it was made. `modes` are what the host keeps of it.
+    """
+
+    kind: ClassVar[str] = "snapshot"
+    hint: ClassVar[bool] = True
+    version: int
+    size: int | None = None
+    modes: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Damaged(Entry):
     """Stands for an entry that does not match its checksum, where entries are shown; it is never written."""
 
@@ -339,6 +355,7 @@ KINDS: dict[str, type[Entry]] = {
         EndRemoteWrite, BeginAtomicRegion, EndAtomicRegion, NoOp, Jump, ChangeRetryPolicy, Suspend, Error,
         Interrupted, Exited, PendingWorkerInvocation, PendingUpdate, SuccessfulUpdate, FailedUpdate,
         CreateResource, DropResource, DescribeResource, Log, Revert, CancelPendingInvocation,
+        Snapshot,
     )
 }  # fmt: skip
 PROGRESS: frozenset[str] = frozenset(kind for kind, entry in KINDS.items() if entry.progress)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from durable_dsl.engine.oplog.entries import Entry, Jump, NoOp
+from durable_dsl.engine.oplog.entries import Entry, Jump, NoOp, Revert
 
 if TYPE_CHECKING:
     from durable_dsl.engine.clock import Clock
@@ -87,6 +87,10 @@ class Oplog:
             self.commit()
         return index
 
+    def time(self) -> int:
+        """What an entry that is added now is dated; nanoseconds since 1970."""
+        return self._clock.now()
+
     @property
     def ends(self) -> Ends:
         """How far the log goes now."""
@@ -98,6 +102,13 @@ class Oplog:
             if ends.last >= self.committed:
                 self._buffer = [entry for entry in self._buffer if entry[0] <= ends.last]
                 self.last, self.last_action, self.last_progress = ends
+
+    def take_back(self, ends: Ends) -> None:
+        """Have nothing come of what was added since the log went as far as `ends`, be it on disk or not."""
+        self.withdraw(ends)
+        if self.last != ends.last:
+            self.append(Revert(ends.last + 1, self.last))
+            self.commit()
 
     def append_jump(self, start: int) -> Jump:
         """Delete everything from `start` to the jump itself; committed."""

@@ -21,6 +21,7 @@
                 of the version `folder`. A cache: what is damaged, or not there, is made anew from the entries
     bucket      key-value stores: one row per key, shared by all workers of the directory
     container, object    blob stores
+    snapshot    the states that the last entries `snapshot` of a worker stand for
 
 Long texts stand in `payload` also for `request` of `queue` and `schedule`, and for `data` of `promise`. `crc` is a
 checksum of a row (`checksums.py`), with all its columns and its place in them; that of an entry made by schema 1 or 2
@@ -132,6 +133,10 @@ _MIGRATIONS: tuple[str, ...] = (
         folded TEXT NOT NULL, crc INTEGER NOT NULL
     );
     CREATE INDEX entry_revert ON entry (worker, idx) WHERE kind = 'revert';
+    CREATE TABLE snapshot (
+        worker INTEGER NOT NULL, idx INTEGER NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL,
+        PRIMARY KEY (worker, idx)
+    ) WITHOUT ROWID;
     """,
 )
 

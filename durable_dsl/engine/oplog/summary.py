@@ -101,7 +101,7 @@ class Summary:
     last_action: int = 0
     last_progress: int = 0
     reverted: Regions = field(default_factory=Regions)
-    #: What replay steps over: jumps, reverts, and the history before a snapshot that was loaded.
+    #: What was deleted from the history: jumps, reverts, and what was before an update by snapshot.
     deleted: Regions = field(default_factory=Regions)
     underway: Underway | None = None
     #: The members of the last error entry, while it is what the worker's status rests on.
@@ -112,13 +112,18 @@ class Summary:
     suspended_at: int | None = None
     suspended_until: int | None = None
     awaited: str | None = None
-    #: The entry of the snapshot that the worker starts from, if it was ever updated by one.
+    #: The entry of the snapshot that the worker starts from: the newest, be it of an update or not.
     snapshot: int | None = None
     updates: list[Update] = field(default_factory=list)
 
     @property
     def ends(self) -> Ends:
         return Ends(self.last, self.last_action, self.last_progress)
+
+    @property
+    def skipped(self) -> Regions:
+        """What replay steps over: what was deleted, and what is before the snapshot that it begins with."""
+        return self.deleted if self.snapshot is None else self.deleted.adding([(2, self.snapshot)])
 
     @property
     def pending_update(self) -> Update | None:
@@ -249,6 +254,8 @@ class Fold:
                 summary.suspended_until, summary.awaited = members.get("until"), members.get("promise")
             case "jump":
                 self._delete(members["start"], members["end"])
+            case "snapshot":
+                summary.snapshot = index
             case "pending-update" | "successful-update" | "failed-update":
                 self._update(index, kind, members)
 

@@ -36,6 +36,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "bucket": ("bucket", "key", "value"),
     "container": ("name", "time"),
     "object": ("container", "name", "time", "data"),
+    "snapshot": ("worker", "idx", "data"),
 }
 #: What a row is looked for by, where it may not be there.
 PLACES: dict[str, tuple[str, ...]] = {
@@ -47,7 +48,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "container": ("name",),
     "object": ("container", "name"),
 }
-_KEYS = {"build": 2, "promise": 2}  # how many columns make the key, where not one
+_KEYS = {"build": 2, "promise": 2, "snapshot": 2}  # how many columns make the key, where not one
 _NUMBERED = frozenset({"worker", "queue", "schedule"})  # whose `id` SQLite gives
 _LONG = {"queue": "request", "schedule": "request", "promise": "data"}  # what may stand apart
 

@@ -114,6 +114,11 @@ class Host:
             raise self.signal
 
     @property
+    def at_rest(self) -> bool:
+        """Whether nothing that an invocation has begun lasts beyond it, but for modes that can be set again."""
+        return not (self.regions or self.begins or self.outstanding.busy or self.level == PERSIST_NOTHING)
+
+    @property
     def policy_in_force(self) -> RetryPolicy:
         return self.policy or self.worker.default_policy
 

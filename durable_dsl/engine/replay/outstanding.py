@@ -75,6 +75,11 @@ class Outstanding:
         if one in self._asked:
             self._asked.remove(one)
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything is open, put off, or asked for and not answered."""
+        return bool(self._open or self._deferred or self._asked)
+
     def hand_over(self, log: Oplog) -> None:
         """The invocation ends: with its end, what it has asked for is on disk, for whoever runs it."""
         asked, self._asked = self._asked, []
@@ -90,3 +95,10 @@ class Outstanding:
         opened, self._open = self._open, set()
         for one in opened:
             one.close()
+
+
+class NotStarted(Outstanding):
+    """Of a replay on an instance that is thrown away: what is to be done again on going live is not done here."""
+
+    def start_deferred(self) -> None:
+        return

@@ -131,8 +131,23 @@ class Session:
         cursor = self.host.cursor
         cursor.take(ExportedFunctionCompleted.kind, compare)
 
+    @property
+    def keeps(self) -> str | None:
+        """What of the instance a snapshot of its state would lose, between invocations; None where that is nothing."""
+        if self._running.guest_resources or self._indexed:
+            return "callers hold its resources"
+        if self._files.used:
+            return "it has private files"
+        return None if self.host.at_rest else "it has calls or regions open"
+
+    def recorded(self, export: Export, arguments: list[Any], index: int) -> Any:
+        """Call an export on behalf of entry `index`; it is no invocation, and what its host calls give is recorded."""
+        value = self._call(export, arguments, self.host.invocation_key, index)
+        self.host.output.release()
+        return value
+
     def unrecorded(self, export: Export, arguments: list[Any]) -> Any:
-        """Call an export that serves updates: nothing of it is recorded or shown, its host calls are performed."""
+        """Call an export that serves snapshots: nothing of it is recorded or shown, its host calls are performed."""
         host = self.host
         level, tolerate = host.level, host.cursor.tolerate
         host.set_level(PERSIST_NOTHING)

@@ -41,9 +41,11 @@ from durable_dsl.engine.signals import (
     TimedOut,
     UnfinishedWrite,
 )
+from durable_dsl.engine.standing import reading
 from durable_dsl.engine.standing.keeper import Keeper
 from durable_dsl.engine.traps import GuestTrap
 from durable_dsl.engine.worker import updating
+from durable_dsl.engine.worker.snapshots import Snapshots
 from durable_dsl.printable import shortened
 
 if TYPE_CHECKING:
@@ -51,7 +53,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from durable_dsl.engine.invocations.invocation import Invocation
+    from durable_dsl.engine.oplog.cursor import Cursor
     from durable_dsl.engine.oplog.regions import Regions
+    from durable_dsl.engine.oplog.store import Store
     from durable_dsl.engine.worker.handle import Worker
 
 
@@ -74,7 +78,7 @@ class Driver:
         self.places = engine.places
         self.keeps = engine.keep_idle
         try:
-            self.summary: Summary = summarize(engine.store, worker.id)
+            self.summary: Summary = _amounts_to(engine.store, worker.id)
         except BaseException:  # damaged: others may want to take back what is
             self._lease.close()
             raise
@@ -82,6 +86,7 @@ class Driver:
         self.log = Oplog(engine.store, worker.id, engine.clock, self.summary.ends)
         self.log.keeper = self._keeper = Keeper(engine.store, worker.id)
         self._keeper.begin(self.summary)
+        self.snapshots = Snapshots(self)
 
     def close(self) -> None:
         try:
@@ -156,6 +161,7 @@ class Driver:
         self._step(job)
         while not self._left(job):
             self._step(job)
+        self.snapshots.take_if_due()
 
     def _left(self, job: Invocation | None) -> bool:
         """Whether `run` is over. A restart that came when the invocation was done is carried out before."""
@@ -212,7 +218,9 @@ class Driver:
             if self.status in OVER:  # it is as it was; nothing is tried again
                 said = f"worker {self.worker.name!r} is {self.status} and could not be updated"
                 raise InvocationError("UpdateFailed", said, "", self.status)
-        session = self.new_session(self.summary.version, self.summary.deleted)
+        self.snapshots.have_newest()
+        self.snapshots.begin()
+        session = self.new_session(self.summary.version, self.summary.skipped)
         session.open()
         if self.summary.snapshot is not None:
             snapshots.load(session, self.summary.snapshot)
@@ -222,13 +230,14 @@ class Driver:
     def reload(self) -> None:
         """See anew what the oplog amounts to."""
         self.log.commit()
-        self.summary = summarize(self._engine.store, self.worker.id)
+        self.summary = _amounts_to(self._engine.store, self.worker.id)
         self._keeper.begin(self.summary)
         self.status = self.summary.status
 
-    def new_session(self, version: int, regions: Regions) -> Session:
+    def new_session(self, version: int, regions: Regions, cursor: Cursor | None = None) -> Session:
+        """The instance from now on; with a `cursor` one that replays what that says."""
         component = self._engine.component_of(self.worker.component, version)
-        session = Session(self.worker, component, self.log, regions, self._condition)
+        session = Session(self.worker, component, self.log, regions, self._condition, cursor)
         session.host.keeper = self
         session.limit = self._limit
         with self._condition:
@@ -259,10 +268,16 @@ class Driver:
         self.summary.underway = None
         self.summary.failures = {}
         self.status = "idle"
+        self.snapshots.completed()
         if self._wanted:
             self.worker.permissions.stopped(None)
             self._wanted = False
         self._publish(key, value)
+
+    def take_snapshot(self) -> str | None:
+        """Take a snapshot now; why there is none, where that is so. Between invocations, with the worker's turn."""
+        refused: str | None = guest_threads.call(lambda error: self.signal(Broken(error)), self.snapshots.take)
+        return refused
 
     # What follows
 
@@ -372,6 +387,12 @@ class Driver:
         self._signal = None
         self._record(Interrupted(), "interrupted")
         raise InvocationError(by.type, by.message, "", "interrupted")
+
+
+def _amounts_to(store: Store, worker: int) -> Summary:
+    """What the oplog amounts to. All of it is checked, but for what is before a snapshot: that is not replayed."""
+    found = reading.current(store, worker)
+    return summarize(store, worker) if found.snapshot is None else found
 
 
 def _lease_of(worker: Worker) -> Lease:

@@ -138,6 +138,21 @@ class Worker(Accepting):
         if outcome.status != "successful":
             raise UpdateRefused(self.name, component.version, outcome.details, snapshot=snapshot)
 
+    def snapshot(self) -> None:
+        """Save its state now, between two invocations: its next start begins with that, and not with its history.
+
+        Builds that say so have that done by themselves. Raises UsageError where the state cannot be saved, or not now;
+        the worker is as it was.
+        """
+        with self.turn() as driver:
+            failed = self.run(driver)
+            if failed is not None or driver.status in OVER:
+                raise UsageError(f"worker {self.name!r} is {driver.status}; no snapshot can be taken of it")
+            refused = driver.take_snapshot()
+            self.take_up_queue(driver)
+        if refused is not None:
+            raise UsageError(f"no snapshot of worker {self.name!r} was taken: {refused}")
+
     def interrupt(self) -> bool:
         """Stop what runs, sleeps or waits for a retry; False if nothing does. `resume` continues it."""
         return steering.interrupt(self)

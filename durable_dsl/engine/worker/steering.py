@@ -15,6 +15,7 @@ from durable_dsl.engine.directory.lease import Lease
 from durable_dsl.engine.errors import DamagedError, LeaseError, UsageError
 from durable_dsl.engine.grants import permissions
 from durable_dsl.engine.oplog.entries import Create, Interrupted, Revert
+from durable_dsl.engine.replay import snapshots
 from durable_dsl.engine.signals import Interrupt, Restart
 from durable_dsl.engine.worker import control
 
@@ -148,4 +149,5 @@ def insert_fork(connection: sqlite3.Connection, worker: Worker, name: str, index
     permissions.copy(connection, permissions.worker_owner(worker.id), permissions.worker_owner(target))
     engine.store.copy_entries(connection, worker.id, target, 2, index)
     promises.copy(connection, worker.id, target, index, last)
+    snapshots.copy(connection, worker.id, target, index)
     return target

@@ -40,12 +40,15 @@ def attempt(driver: Driver) -> Session | None:
     update = driver.summary.pending_update
     assert update is not None
     snapshot = update.mode == "snapshot-based"
-    regions = driver.summary.deleted
+    regions = driver.summary.skipped
     start = driver.summary.snapshot
     if snapshot:
         regions = regions.adding([(2, update.index)])
         start = update.index
+    else:
+        driver.snapshots.have_newest()
     settled = False
+    before = driver.log.ends
 
     def settle() -> None:
         nonlocal settled
@@ -69,11 +72,12 @@ def attempt(driver: Driver) -> Session | None:
             else:
                 session.on_live = settle
         driver.replay(session)
-    except (Closing, NotGranted):  # nothing has come out yet
-        raise
-    except (Signal, GuestTrap, EngineError) as end:
+    except BaseException as end:
         if settled:
             raise
+        driver.log.take_back(before)  # what the loading of a snapshot has called
+        if isinstance(end, (Closing, NotGranted)) or not isinstance(end, (Signal, GuestTrap, EngineError)):
+            raise  # nothing has come out yet
         failed(driver, update, _why(driver, end, start))
         return None
     return session
@@ -113,7 +117,7 @@ def save_snapshot(driver: Driver, version: int, key: str | None = None) -> bool:
         driver.drop_session()
     else:
         snapshot = base64.b64encode(saved).decode()
-        driver.log.append(PendingUpdate(version, "snapshot-based", snapshot, key))
+        driver.log.append(PendingUpdate(version, "snapshot-based", snapshot, key, replays=True))
         driver.log.commit()
         driver.drop_session()
         return True

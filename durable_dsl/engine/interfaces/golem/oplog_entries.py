@@ -2,7 +2,8 @@
 
 Arguments and results of exports are values of their types. Those of host calls have no types here: texts, numbers,
 lists and records are as they stand in the oplog, bytes are base64 text. An entry of a kind that the WIT does not have
-is told as the kind that means the same, so that positions are indices: a revert is a jump, a cancelled call a no-op.
+is told as one that means the same, so that positions are indices: a revert is a jump, a cancelled call a no-op, a
+snapshot output at level debug.
 """
 
 from __future__ import annotations
@@ -106,6 +107,9 @@ class EntryForm:
                 }
             case e.Log(level, context, message):
                 said = {"level": level, "context": context, "message": message}
+            case e.Snapshot(_, size):
+                kind = "log"
+                said = {"level": "debug", "context": "durable-dsl", "message": f"snapshot of {size or 0} bytes"}
             case e.CancelPendingInvocation():
                 return {"no-op": time}
             case _:  # entries that say nothing but that they were written
