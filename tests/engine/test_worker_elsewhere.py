@@ -127,7 +127,7 @@ def test_what_several_processes_ask_is_done_in_order(tmp_path, monkeypatch):
         one = worker(engine)
         done = []
         monkeypatch.setattr(watcher, "_carried_out", lambda _worker, action: not done.append(action))
-        monkeypatch.setattr(watcher.update_request, "carry_out", lambda _worker, _asked, action: done.append(action))
+        monkeypatch.setattr(watcher.update_requests, "carry_out", lambda _worker, _asked, action: done.append(action))
         with one.turn():
             engine._watcher.close()
             for action in ("update automatic 1 5", "release", "release", "interrupt", "cancel k", "release"):

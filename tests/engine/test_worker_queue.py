@@ -10,7 +10,7 @@ from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, KeyInUse, UpdateRefused
 from durable_dsl.engine.invocations.invocation import Invocation
 from durable_dsl.engine.oplog.entries import PendingUpdate
-from durable_dsl.engine.worker import update_request
+from durable_dsl.engine.worker.updates import requests as update_requests
 from tests.engine.programs import ROOT, again, command, opened, program, run_command, worker
 from tests.engine.test_interfaces_golem import until
 from tests.guests import guest
@@ -37,7 +37,7 @@ def test_the_queue_goes_on_after_an_update_in_the_middle(tmp_path, update, build
         running = one.start("run", "host.generate_idempotency_key(); time.sleep(2); result = 'first'")
         until(lambda: one.running and one.oplog_index > 16)
         queued = [one.start("run", f"result = f'{name}{{VERSION}}'", idempotency_key=name) for name in "bc"]
-        update_request.request(one, version, "automatic")
+        update_requests.request(one, version, "automatic")
 
         assert ["first", f"b{build}", f"c{build}"] == [job.wait(300) for job in (running, *queued)]
         assert 4 == sum(record.kind == "exported-function-completed" for record in one.oplog())

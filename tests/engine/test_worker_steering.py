@@ -189,9 +189,9 @@ def test_a_running_worker_is_updated_in_the_middle(tmp_path):
         started = one.start("pause", idempotency_key="k")
         until(lambda: one.status == "suspended")
         component = engine.load(guest("ledger", edit=SECOND))
-        from durable_dsl.engine.worker import update_request
+        from durable_dsl.engine.worker.updates import requests as update_requests
 
-        update_request.request(one, component.version, "automatic")
+        update_requests.request(one, component.version, "automatic")
         until(lambda: one.version == 1)
         assert "exported-function-completed" not in kinds(one)
         one.interrupt()

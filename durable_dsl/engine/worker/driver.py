@@ -44,8 +44,8 @@ from durable_dsl.engine.signals import (
 from durable_dsl.engine.standing import reading
 from durable_dsl.engine.standing.keeper import Keeper
 from durable_dsl.engine.traps import GuestTrap
-from durable_dsl.engine.worker import updating
 from durable_dsl.engine.worker.snapshots import Snapshots
+from durable_dsl.engine.worker.updates import transition
 from durable_dsl.printable import shortened
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class Driver:
         self.reload()
         self._wanted = self.worker.permissions.wants is not None
         if self.summary.pending_update is not None:
-            attempted = updating.attempt(self)
+            attempted = transition.attempt(self)
             if attempted is not None:
                 return attempted
             self.reload()

@@ -13,11 +13,12 @@ from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.oplog.view import time_text
 from durable_dsl.engine.replay.retries import DEFAULT_POLICY, RetryPolicy
 from durable_dsl.engine.wit.json_form import python_arguments
-from durable_dsl.engine.worker import pages, steering, suspended, update_request
+from durable_dsl.engine.worker import pages, steering, suspended
 from durable_dsl.engine.worker.accepting import Accepting, told
 from durable_dsl.engine.worker.background import in_background
 from durable_dsl.engine.worker.driver import Driver
 from durable_dsl.engine.worker.elsewhere import begun_or_joined
+from durable_dsl.engine.worker.updates import requests as update_requests
 from durable_dsl.values.component_ids import component_id_of
 from durable_dsl.values.promise_ids import WAKES
 
@@ -132,9 +133,9 @@ class Worker(Accepting):
                 raise UsageError(
                     f"a worker that is {self.status} cannot be updated{' by snapshot' if snapshot else ''}"
                 )
-            update_request.request(self, component.version, mode, runs=False)
+            update_requests.request(self, component.version, mode, runs=False)
             return
-        outcome = update_request.update(self, component.version, mode)
+        outcome = update_requests.update(self, component.version, mode)
         if outcome.status != "successful":
             raise UpdateRefused(self.name, component.version, outcome.details, snapshot=snapshot)
 

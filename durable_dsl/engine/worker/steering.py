@@ -1,4 +1,4 @@
-"""What is done to a worker from outside: interrupt, simulated crash, revert, fork; updates are in `update_request`.
+"""What is done to a worker from outside: interrupt, simulated crash, revert, fork; updates are in `updates`.
 
 These work on a worker that this process runs, on one that nobody runs, and, where that makes sense, on one that
 another process runs: that one is asked through the data directory (`control.py`).

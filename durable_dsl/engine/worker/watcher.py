@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from durable_dsl.engine.errors import StoreError
 from durable_dsl.engine.signals import Interrupt, Restart
-from durable_dsl.engine.worker import control, update_request
+from durable_dsl.engine.worker import control
+from durable_dsl.engine.worker.updates import requests as update_requests
 
 if TYPE_CHECKING:
     from durable_dsl.engine.worker.handle import Worker
@@ -52,7 +53,7 @@ def look(engine: Process) -> None:
         if held is None or worker in waits:  # another process is asked; what comes first is not done yet
             continue
         if action.startswith("update "):
-            update_request.carry_out(held, asked, action)
+            update_requests.carry_out(held, asked, action)
         elif _carried_out(held, action):
             control.withdraw(engine, asked)
         else:

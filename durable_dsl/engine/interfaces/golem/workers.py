@@ -24,7 +24,8 @@ from durable_dsl.engine.interfaces.golem.ids import (
 )
 from durable_dsl.engine.replay.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
 from durable_dsl.engine.signals import Failure
-from durable_dsl.engine.worker import steering, update_request
+from durable_dsl.engine.worker import steering
+from durable_dsl.engine.worker.updates import requests as update_requests
 from durable_dsl.values.component_ids import component_id_of
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def carried_out(action: Callable[..., T], *arguments: Any) -> T:
 )
 def update_worker(host: Host, worker: Record, version: int, mode: str) -> None:
     one = host.worker.engine.reach(known_worker(host, worker).name)
-    carried_out(update_request.request, one, version, mode, derived_key(host, f"update-{host.position}"))
+    carried_out(update_requests.request, one, version, mode, derived_key(host, f"update-{host.position}"))
 
 
 def _run_fork(host: Host, _stored: None, _source: Record, target: Record, _index: int) -> None:

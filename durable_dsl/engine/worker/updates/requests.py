@@ -16,8 +16,9 @@ from durable_dsl.engine.errors import LeaseError, StoreError, UsageError
 from durable_dsl.engine.oplog.entries import PendingUpdate
 from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.signals import Restart
-from durable_dsl.engine.worker import control, updating
+from durable_dsl.engine.worker import control
 from durable_dsl.engine.worker.background import in_background
+from durable_dsl.engine.worker.updates import transition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,7 @@ class Request:
 
     def settled(self, worker: Worker) -> Update | None:
         """What became of it; None where that is open."""
-        return updating.outcome(worker.engine.store, worker.id, self.version, self.before)
+        return transition.outcome(worker.engine.store, worker.id, self.version, self.before)
 
 
 def request(worker: Worker, version: int, mode: str, key: str = "", *, runs: bool = True) -> None:
@@ -157,7 +158,7 @@ def _restarts(wanted: Request) -> Callable[[Driver], bool]:
     def restarted(driver: Driver) -> bool:
         if wanted.mode != "automatic":
             return False
-        if updating.is_pending(driver.log.store, driver.worker.id, wanted.version):
+        if transition.is_pending(driver.log.store, driver.worker.id, wanted.version):
             return True
         if not driver.signal(Restart()):
             return False
@@ -203,7 +204,7 @@ def _see_through(worker: Worker, wanted: Request, *, tells: bool = True) -> Futu
 
 def _note(driver: Driver, wanted: Request) -> None:
     """On disk: the update is asked for; once, however often it is."""
-    if not updating.is_pending(driver.log.store, driver.worker.id, wanted.version):
+    if not transition.is_pending(driver.log.store, driver.worker.id, wanted.version):
         driver.log.append(PendingUpdate(wanted.version, "automatic", key=wanted.key or None))
         driver.log.commit()
 
@@ -220,8 +221,8 @@ def _carry_out(worker: Worker, driver: Driver, wanted: Request) -> None:
         key = wanted.key or None
         if failed is not None or driver.status in OVER:
             reason = str(failed or f"a worker that is {driver.status} cannot save a snapshot")
-            updating.refused(driver, wanted.version, reason, key)
-        if failed is not None or driver.status in OVER or not updating.save_snapshot(driver, wanted.version, key):
+            transition.refused(driver, wanted.version, reason, key)
+        if failed is not None or driver.status in OVER or not transition.save_snapshot(driver, wanted.version, key):
             driver.reload()
             return
     if worker.run(driver) is None:

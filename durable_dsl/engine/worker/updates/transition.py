@@ -3,7 +3,7 @@
 Automatic: the whole history is replayed on the new build. If it does the same, the worker is on it; anything else, a
 trap or a result that differs, is the update's failure, and the worker goes on where it was. Snapshot-based: the old
 build's `save` gives bytes, the new build's `load` takes them, and the history before them is not replayed any more;
-`load` runs again at each start, since instances do not outlive processes.
+`load` runs again at each start, since instances do not outlive processes; what it called the first time is on record.
 """
 
 from __future__ import annotations
