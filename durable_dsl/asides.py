@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import zlib
 
-__all__ = ["Listener", "instants"]
+__all__ = ["CONTINUED", "Listener", "instants"]
+
+#: Told by an invocation that has the worker call itself next, and begin there.
+CONTINUED = b"continue-as-new"
 
 _HEAD, _PIECE = 0x7D << 48, 0x7E << 48
 _LOW = (1 << 48) - 1
@@ -34,17 +37,27 @@ class Listener:
         self._known: dict[int, bytes] = {}
         self._head = 0
         self._pieces = bytearray()
+        #: Whether the invocation has told `CONTINUED`.
+        self.continued = False
 
     def hear(self, instant: int) -> None:
         """One that the guest subscribes to; most are times."""
         if instant & ~_LOW == _HEAD:
             self._head = instant
             self._pieces.clear()
+            self._look()
         elif instant & ~_LOW == _PIECE and self._head:
             self._pieces += (instant & _LOW).to_bytes(_SIZE, "little")
             text = bytes(self._pieces[: (self._head & _LOW) >> 32])
             if _head(text) == self._head:
                 self._known[self._head] = text
+                self._look()
+
+    def _look(self) -> None:
+        """What is no description of what comes next counts at once."""
+        if self._known.get(self._head) == CONTINUED:
+            self._head = 0
+            self.continued = True
 
     def take(self) -> bytes | None:
         """What was told last, once."""

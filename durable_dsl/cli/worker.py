@@ -66,6 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     update.add_argument(
         "--snapshot", action="store_true", help="carry the state over by save-snapshot and load-snapshot"
     )
+    action("snapshot", "save a worker's state now: its next start begins with it", runs=True)
     fork = action("fork", "make a new worker with the same history up to an entry", runs=True)
     fork.add_argument("new_name", metavar="NEW-NAME", help="the new worker")
     fork.add_argument("--at", metavar="INDEX", type=index, help="the last entry copied (default: all)")
@@ -99,6 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         "simulate-crash": _simulate_crash,
         "complete-promise": resuming.complete_promise,
         "update": resuming.update,
+        "snapshot": _snapshot,
         "fork": resuming.fork,
         "revert": _revert,
         "grant": granting.grant,
@@ -136,10 +138,13 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
         return console.OK
     error, updates, pending = facts.pop("error"), facts.pop("updates"), facts.pop("pending")
     unfinished, scheduled, waits_for = facts.pop("unfinished"), facts.pop("scheduled"), facts.pop("waits_for")
-    wants, _ = facts.pop("wants"), facts.pop("grants")
+    wants, _, snapshot = facts.pop("wants"), facts.pop("grants"), facts.pop("snapshot")
     lines = [f"{label.replace('_', ' '):<12} {on_one_line(str(value))}" for label, value in facts.items()]
     lines += [f"{'granted':<12} {option}" for option in worker.permissions.granted.options]
     lines += [] if wants is None else [f"{'wants':<12} {wants}"]
+    if snapshot is not None:
+        size = "nothing" if snapshot["size"] is None else f"{snapshot['size']:,} bytes"
+        lines.append(f"{'snapshot':<12} entry {snapshot['index']}, {size}, by version {snapshot['version']}")
     if waits_for is not None:
         lines.append(f"{'waits for':<12} {listing.waits_for(waits_for)}")
     lines += [f"{'waiting':<12} {call['function']} ({call['idempotency_key']})" for call in pending]
@@ -159,6 +164,12 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
 def _interrupt(engine: Engine, arguments: argparse.Namespace) -> int:
     worker = known_worker(engine, arguments.name)
     return told(worker, arguments, "interrupted" if worker.interrupt() else "nothing to interrupt")
+
+
+def _snapshot(engine: Engine, arguments: argparse.Namespace) -> int:
+    worker = known_worker(engine, arguments.name)
+    worker.snapshot()
+    return told(worker, arguments, "saved")
 
 
 def _cancel(engine: Engine, arguments: argparse.Namespace) -> int:

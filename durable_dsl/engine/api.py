@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -176,10 +176,11 @@ class Engine:
             self.closed = True
             workers = list(self._workers.values())
             self._workers.clear()
-        for worker in workers:
-            worker.close()
-        self.store.close()
-        self.use.close()
+        with ExitStack() as closing:  # whatever one of them raises, all are let go
+            closing.callback(self.use.close)
+            closing.callback(self.store.close)
+            for worker in reversed(workers):
+                closing.callback(worker.close)
 
     # Components
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from durable_dsl.remote.values import Codec, Nodes
 
-__all__ = ["METHOD", "CompiledMethod", "Declared", "compiled_methods", "kebab"]
+__all__ = ["METHOD", "CompiledMethod", "Declared", "compiled_function", "compiled_methods", "kebab"]
 
 #: The attribute by which a function of a protocol says more than its hints do.
 METHOD: Final = "__durable_dsl_method__"
@@ -109,10 +109,17 @@ def _methods(protocol: type[Any]) -> dict[str, CompiledMethod]:
     return found
 
 
-def _compiled(function: Any, shown: str) -> CompiledMethod:
+def compiled_function(function: Any) -> CompiledMethod:
+    """The same of a function that stands by itself. Raises TypeError where a hint of it cannot cross."""
+    return _compiled(function, function.__qualname__, list(inspect.signature(function).parameters.values()))
+
+
+def _compiled(function: Any, shown: str, parameters: list[inspect.Parameter] | None = None) -> CompiledMethod:
+    """`parameters` are all but the first where nothing is said."""
     declared: Declared = getattr(function, METHOD, Declared())
     signature = inspect.signature(function)
-    _, *parameters = signature.parameters.values()
+    if parameters is None:
+        _, *parameters = signature.parameters.values()
     try:
         hints = get_type_hints(function, include_extras=True)
     except NameError as error:

@@ -11,6 +11,7 @@ import pytest
 from durable_dsl.engine.errors import StoreError
 from durable_dsl.engine.oplog.store import Store
 from durable_dsl.engine.oplog.writer import Writer, _Ticket
+from tests.engine.programs import opened, worker
 
 
 def test_closing_while_others_read_and_write(tmp_path):
@@ -77,3 +78,21 @@ def test_a_caller_that_gives_up_does_not_take_the_role_with_it(chosen):
     assert not writer._busy
     writing.join(10)
     writer.close()
+
+
+def test_one_worker_that_cannot_be_let_go_keeps_no_other(tmp_path, monkeypatch):
+    """Their leases are given back, and the error is told."""
+    with opened(tmp_path) as engine:
+        first, second = worker(engine, "a"), worker(engine, "b")
+        for one in (first, second):
+            one.invoke("run", "result = 1")
+
+        def broken() -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(first, "close", broken)
+        with pytest.raises(KeyboardInterrupt):
+            engine.close()
+        assert not second.held
+        with pytest.raises(StoreError):
+            engine.store.read("SELECT 1")

@@ -87,6 +87,9 @@ def test_one_is_taken_after_every_third(component, tmp_path):
         assert ["exported-function-completed"] * 2 == [worker.oplog()[index - 2].kind for index in taken]
         assert not any(record.deleted for record in worker.oplog())  # it is history, and shown as such
         assert taken == rows(tmp_path)
+        assert "idle" == worker.status
+    with Engine.open(tmp_path) as engine:
+        assert "idle" == engine.worker("w").status  # though the last entries are of what loaded it
 
 
 @pytest.mark.guarantee("SNAPSHOT-2")

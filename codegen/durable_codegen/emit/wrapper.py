@@ -21,6 +21,7 @@ from durable_codegen.source.literals import docstring, in_docstring, quoted
 from durable_codegen.source.names import camel
 from durable_codegen.source.outputs import MARK, check_generated
 from durable_codegen.source.scope import Scope, from_import
+from durable_codegen.world.features import CONTINUING, TELLING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,7 +102,11 @@ def emit(
     for feature in composed.features:
         modules = {name: _imported(composed, interface) for name, interface in feature.interfaces.items()}
         files[f"{feature.generated}.py"] = template(feature.template).render(
-            header=header, components=dict(sorted((components or {}).items())), overlapping=overlapping, **modules
+            header=header,
+            components=dict(sorted((components or {}).items())),
+            overlapping=overlapping,
+            exports=_continued(plan) if CONTINUING in composed.words else {},
+            **modules,
         )
     libraries = libraries_in_use(sources)
     if libraries is not None:
@@ -266,6 +271,17 @@ class _WrapperWriter:
         )
 
 
+def _continued(plan: Plan) -> dict[str, tuple[str, str]]:
+    """What `continue_as_new` may be given: the app's function, and the interface and the name that it has in WIT."""
+    found = {}
+    for planned in plan.interfaces:
+        for each in planned.functions:
+            by = each.implementation
+            if by.class_name is None and each.function.result is None:
+                found[f"{by.owner}:{by.name}"] = (planned.interface.id or "", each.function.name)
+    return dict(sorted(found.items()))
+
+
 def _setting(call: str, classes: str, at: int) -> list[str]:
     """The statement that says what the domain errors are; `classes` is a tuple as text."""
     inside = classes[1:-1]
@@ -291,7 +307,7 @@ def _host(composed: Composed, stubs: Stubs, header: Header) -> str:
         clock.append("subscribe_duration")
         blocks.append(from_import(_imported(composed, "wasi:io/poll"), {"poll": "poll"}))
         names.append("poll")
-    if "create-promise" in composed.words:
+    if TELLING & set(composed.words):
         clock.append("subscribe_instant")
     if clock:
         blocks.append(from_import(_imported(composed, "wasi:clocks/monotonic-clock"), {name: name for name in clock}))

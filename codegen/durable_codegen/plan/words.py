@@ -15,7 +15,7 @@ from durable_codegen.app.libraries import imported_modules
 from durable_codegen.app.modules import Module, Root, parse
 from durable_codegen.app.usage import REPEATING, WORDS, Usage
 from durable_codegen.plan.promises import LOOKING, PROMISES, looks_at_promises
-from durable_codegen.world.features import FEATURES
+from durable_codegen.world.features import CONTINUING, FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,6 +50,8 @@ def words_in_use(modules: Iterable[Module]) -> HostWords:
     found = {function for word in words for function in WORDS[word]}
     if asks_for_keys(modules):
         found.update(WORDS[_KEY])
+    if any("continue_as_new" in Usage(module).members("durable_dsl.remote") for module in modules):
+        found.add(CONTINUING)
     return frozenset(found | (LOOKING if words & PROMISES and looks_at_promises(modules) else set()))
 
 

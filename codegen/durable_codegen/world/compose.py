@@ -29,6 +29,7 @@ from durable_codegen.wit.json_form import Document, WitError, read_document
 from durable_codegen.wit.official import needed_packages
 from durable_codegen.wit.trim import HOST_PACKAGE, host_functions, trimmed_host
 from durable_codegen.wit.user import UserWit, read_user_wit, write_dependencies
+from durable_codegen.world.features import TELLING
 from durable_codegen.world.used_names import find_used
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def compose(
     user = read_user_wit(wit)
     version = world.golem_api or target.version
     used = tuple(name for name in host_functions(version) if name in set(words))
-    waits = event_loop or "poll-promise" in used or "create-promise" in used
+    waits = event_loop or "poll-promise" in used or bool(TELLING & set(used))
     extra = [f"{name}@{user.needed.wasi}" for name in (_EVENT_LOOP if waits else ())]
     present = {InterfaceId.parse(name).unversioned: name for name in world.imports}  # a user's version of it will do
     wanted = [name for feature in features for name in feature.imports(user.needed.wasi, target)]

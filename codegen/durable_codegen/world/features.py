@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from durable_codegen.world.targets import Target
 
-__all__ = ["FEATURES", "Feature"]
+__all__ = ["CONTINUING", "FEATURES", "TELLING", "Feature"]
+
+#: The function of golem:api/host that says who a worker is, which `continue_as_new` has to know.
+CONTINUING: Final = "get-self-metadata"
+#: Those with which the guest tells the embedded engine more than they have a place for.
+TELLING: Final = frozenset({"create-promise", CONTINUING})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import durable_host as host
 
-from durable_dsl.asides import instants
 from durable_dsl.binding.guest import imported
+from durable_dsl.binding.telling import tell
 from durable_dsl.errors import PromiseUnsupported
 from durable_dsl.values.promise_ids import WAKES, PromiseId
 
@@ -34,8 +34,6 @@ _await = imported("await_promise")
 _complete = imported("complete_promise")
 _poll: Any = getattr(host, "poll_promise", None)
 _subscribe: Any = getattr(host, "subscribe_duration", None)
-_instant: Any = getattr(host, "subscribe_instant", None)
-_told: set[bytes] = set()
 
 #: Whether a promise can be looked at without waiting for it.
 looks = _poll is not None
@@ -56,19 +54,12 @@ def serve(loop: _Loop) -> None:
 
 def create(described: bytes | None) -> PromiseId:
     """A new one; `described` is the type of its value, for a host that listens."""
-    if described is not None and _instant is not None:
-        _tell(described)
+    if described is not None:
+        tell(described)
     made = _create()
     component = made.worker_id.component_id.uuid
     number = component.high_bits << 64 | component.low_bits
     return PromiseId(uuid.UUID(int=number), made.worker_id.worker_name, made.oplog_idx)
-
-
-def _tell(text: bytes) -> None:
-    head, *pieces = instants(text)
-    for instant in [head] if text in _told else [head, *pieces]:
-        _instant(instant).__exit__(None, None, None)
-    _told.add(text)
 
 
 def complete(promise: PromiseId, data: bytes) -> bool:

@@ -15,16 +15,22 @@ from uuid import UUID
 
 import durable_remote_host as host
 
+from durable_dsl.asides import CONTINUED
 from durable_dsl.binding.exchanges import Exchange
+from durable_dsl.binding.guest import imported
 from durable_dsl.binding.http.overlaps import settle, settle_async
+from durable_dsl.binding.remote.calls import Target
+from durable_dsl.binding.telling import tell
 from durable_dsl.errors import RemoteError
 from durable_dsl.results import Err, Ok
 from durable_dsl.values.component_ids import component_id_of
 
 if TYPE_CHECKING:
-    from durable_dsl.binding.remote.calls import Nodes, Target
+    from durable_dsl.binding.remote.calls import Nodes
 
-__all__ = ["call", "call_async", "start"]
+__all__ = ["call", "call_async", "call_itself", "start"]
+
+_own_metadata = imported("get_self_metadata")
 
 _NODES: Final[dict[str, Any]] = {
     "record-value": host.WitNode_RecordValue,
@@ -110,6 +116,20 @@ def start(target: Target, function: str, params: list[Nodes]) -> None:
     exchange.close()
     if problem is not None:
         raise problem
+
+
+def call_itself(function: str, params: list[Nodes]) -> None:
+    """Have this worker call one of its exports, `module:function`, next; a host that listens begins anew there."""
+    found = getattr(host, "EXPORTS", {}).get(function)
+    if found is None:
+        known = ", ".join(getattr(host, "EXPORTS", ())) or "none"
+        raise TypeError(f"{function} is no export that a worker can continue with; there are: {known}")
+    # Not from the environment, which says in the history of a forked worker what the first one was called.
+    own = _own_metadata().worker_id
+    number = own.component_id.uuid.high_bits << 64 | own.component_id.uuid.low_bits
+    interface, name = found
+    tell(CONTINUED)
+    start(Target(str(UUID(int=number)), own.worker_name, interface), name, params)
 
 
 def _outcome(target: Target, function: str, result: Any) -> Nodes:

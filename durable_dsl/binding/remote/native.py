@@ -49,6 +49,11 @@ def start(target: Target, function: str, params: list[Nodes]) -> None:
         warnings.warn(f"a call that nobody waits for failed: {error}", RuntimeWarning, stacklevel=3)
 
 
+def call_itself(function: str, params: list[Nodes]) -> None:
+    """A test sees one round; what would be called next, and with what, is in the trace."""
+    note("continue-as-new", (function, params), None)
+
+
 def _of(target: Target, function: str) -> Answering:
     found = answering.get(target.component)
     if not found:

@@ -39,6 +39,7 @@ _STATUS = {
     "end-atomic-region": "running",
     "log": "running",
 }
+_INVOKED = "exported-function-invoked"
 _MANY = ", ".join(repr(kind) for kind in sorted(MANY))
 #: What a summary reads: there may be very many calls and pieces of output.
 _LAST_OF_MANY = f"SELECT max(idx) FROM entry WHERE worker = ? AND kind IN ({_MANY}) GROUP BY kind"  # noqa: S608 - fixed
@@ -225,7 +226,8 @@ class Fold:
         for index, kind, function, key, detail in rows:
             summary.last = index
             status = _STATUS.get(kind)
-            if status is not None:
+            # Beside invocations there are calls too: of what loads a snapshot.
+            if status is not None and (status != "running" or summary.underway is not None or kind == _INVOKED):
                 summary.status = status
             if kind in PROGRESS:
                 summary.last_progress = index

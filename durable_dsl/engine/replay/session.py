@@ -178,6 +178,7 @@ class Session:
         host.invocation_key = key
         host.invoked_at = index
         host.key_counts.clear()
+        host.asides.continued = False
         host.output.begin_attempt()
         if self.limit is None:
             return self._enter(export, arguments)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: To be raised whenever entries amount to something else than before, or the JSON has another form.
-FOLDER = 2
+FOLDER = 3
 _PLAIN = (
     "status", "version", "last", "last_action", "last_progress", "error", "suspended_at", "suspended_until", "awaited",
     "snapshot",

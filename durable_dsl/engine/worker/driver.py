@@ -189,6 +189,8 @@ class Driver:
         end: Signal | GuestTrap
         try:
             session = self.session()
+            if session.host.asides.continued and self.snapshots.take() is None:  # it was killed before that
+                session = self.session()
             if job is not None and not job.done:
                 before, self.status = self.status, "running"
                 try:

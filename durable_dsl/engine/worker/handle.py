@@ -8,7 +8,7 @@ from durable_dsl.engine.diagnosis import unfinished
 from durable_dsl.engine.errors import UpdateRefused, UsageError
 from durable_dsl.engine.grants.granted import Grants, values_of
 from durable_dsl.engine.grants.secrets import placeholder
-from durable_dsl.engine.oplog.entries import Create, Record
+from durable_dsl.engine.oplog.entries import Create, Record, Snapshot
 from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.oplog.view import time_text
 from durable_dsl.engine.replay.retries import DEFAULT_POLICY, RetryPolicy
@@ -258,6 +258,7 @@ class Worker(Accepting):
             error = summary.error
             waits = facts["status"] == "suspended"
             facts["waits_for"] = suspended.waits_for(self.engine.store, self.id, summary) if waits else None
+            facts["snapshot"] = self._snapshot(summary)
             facts["pending"] = [
                 {"function": function, "idempotency_key": key} for function, _, key in self._queue.load()
             ]
@@ -274,6 +275,20 @@ class Worker(Accepting):
                 for one in summary.updates
             ]
         return facts
+
+    def _snapshot(self, summary: Summary) -> dict[str, Any] | None:
+        """The snapshot between invocations that it starts from, if it does."""
+        if summary.snapshot is None:
+            return None
+        record = next(self.engine.store.records(self.id, "AND idx = ?", (summary.snapshot,)))
+        if not isinstance(record.entry, Snapshot):
+            return None
+        return {
+            "index": record.index,
+            "version": record.entry.version,
+            "size": record.entry.size,
+            "time": time_text(record.time),
+        }
 
     @property
     def changed(self) -> str:

@@ -74,8 +74,7 @@ class Snapshots:
         base = driver.summary.snapshot or 1
         store, worker = driver.log.store, driver.log.worker
         invocations, size = store.read_one(_SINCE, (worker, base))
-        record = next(store.records(worker, "AND idx = ?", (base,)))
-        self._since(driver.log.committed, invocations or 0, size or 0, record.time)
+        self._since(driver.log.committed, invocations or 0, size or 0, self._record(base).time)
 
     def _since(self, index: int, invocations: int, size: int, time: int) -> None:
         self._invocations, self._bytes, self._time = invocations, size, time
@@ -88,8 +87,10 @@ class Snapshots:
     def take_if_due(self) -> None:
         """Between invocations. Nothing that comes of it concerns the one that is over."""
         session = self._driver.current
-        policy = None if session is None else Policy.of(session.component.facts)
-        if policy is not None and self._is_due(policy):
+        if session is None:
+            return
+        policy = Policy.of(session.component.facts)
+        if session.host.asides.continued or (policy is not None and self._is_due(policy)):
             self.take()
 
     def _is_due(self, policy: Policy) -> bool:
@@ -127,21 +128,25 @@ class Snapshots:
     def _replace(self, old: Session) -> str | None:
         """Have a new instance go on with the state of `old`, which nothing is done with any more."""
         driver, log = self._driver, self._driver.log
+        data: bytes | None = None
         try:
             data = snapshots.save(old)
         except UnknownExport:
-            return f"version {driver.summary.version} has no function under @save_snapshot"
+            if not old.host.asides.continued:  # else what lives on is in the arguments of its next invocation
+                return f"version {driver.summary.version} has no function under @save_snapshot"
         except (Signal, GuestTrap, EngineError) as end:
             said = _said(old, end)
             driver.drop_session()
             return f"the state could not be saved: {said}"
         before, base = log.ends, driver.summary.snapshot
         modes = snapshots.modes_of(old.host)
-        index = log.append(Snapshot(driver.summary.version, len(data), modes))
+        size = None if data is None else len(data)
+        index = log.append(Snapshot(driver.summary.version, size, modes))
         fresh = driver.new_session(driver.summary.version, driver.summary.skipped.adding([(2, index)]))
         try:
             fresh.open()
-            snapshots.give(fresh, data, index)
+            if data is not None:
+                snapshots.give(fresh, data, index)
         except (Signal, GuestTrap, EngineError) as end:
             said = _said(fresh, end)
             log.take_back(before)
@@ -152,7 +157,8 @@ class Snapshots:
         snapshots.restore_modes(fresh.host, modes)
 
         def keep(connection: sqlite3.Connection) -> None:
-            snapshots.put(connection, log.worker, index, data, beside=base)
+            if data is not None:
+                snapshots.put(connection, log.worker, index, data, beside=base)
 
         log.at_next_commit(keep)
         driver.reload()
@@ -165,6 +171,8 @@ class Snapshots:
         driver = self._driver
         index = driver.summary.snapshot
         if index is None:
+            return
+        if self._is_there(self._record(index)):
             return
         base, missing = None, []
         for record in reversed(self._bases(index)):
@@ -179,6 +187,10 @@ class Snapshots:
             )
             self._make_anew(base, record)
             base = record.index
+
+    def _record(self, index: int) -> Record:
+        log = self._driver.log
+        return next(log.store.records(log.worker, "AND idx = ?", (index,)))
 
     def _bases(self, last: int) -> list[Record]:
         """The snapshots up to this one, in order."""

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 from durable_dsl import export, load_snapshot, oplog_index, save_snapshot
+from durable_dsl.remote import continue_as_new
 
 ENTRIES: list[str] = []
 #: What the snapshot leaves out.
@@ -33,6 +34,14 @@ def draw() -> float:
 @export
 def keep_file(name: str) -> None:
     Path(name).write_text("mine")
+
+
+@export
+def add_all(texts: list[str]) -> None:
+    """One at a time, each in an invocation of its own."""
+    ENTRIES.append(texts[0])
+    if texts[1:]:
+        continue_as_new(add_all, texts[1:])
 
 
 @save_snapshot
