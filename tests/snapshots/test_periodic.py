@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import sqlite3
@@ -339,3 +340,17 @@ def test_intervals(text, meant):
 def test_what_is_no_interval(text):
     with pytest.raises(intervals.WrongInterval):
         intervals.parse(text)
+
+
+def test_from_the_command_line(component, tmp_path):
+    """`worker snapshot`, and what `worker show` says then."""
+
+    def durable(*words):
+        command = [sys.executable, "-m", "durable_dsl", *map(str, words), "--data", str(tmp_path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True)
+
+    durable("run", component, "add", "a", "--worker", "w")
+    assert "snapshot" not in durable("worker", "show", "w").stdout
+    assert "worker w: saved; idle at entry" in durable("worker", "snapshot", "w").stderr
+    said = json.loads(durable("worker", "show", "w", "--json").stdout)["snapshot"]
+    assert ([said["index"]], 0, 5) == (rows(tmp_path), said["version"], said["size"])
