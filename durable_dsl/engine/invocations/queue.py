@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 _BEGUN = (
-    "EXISTS (SELECT 1 FROM entry WHERE entry.worker = queue.worker AND entry.key = queue.key"
+    "EXISTS (SELECT 1 FROM entry WHERE entry.worker = queue.worker"
+    " AND likelihood(entry.key = queue.key, 0.0001)"
     " AND kind = 'exported-function-invoked')"
 )
 _WAITING = f"WHERE worker = ? AND NOT {_BEGUN} ORDER BY id"
@@ -26,7 +27,7 @@ _HOLDS = (
 )
 _TAKE_BACK = (
     "DELETE FROM {0} WHERE worker = ? AND key = ? AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.worker = {0}.worker"
-    " AND entry.key = {0}.key AND kind = 'exported-function-invoked')"
+    " AND likelihood(entry.key = {0}.key, 0.0001) AND kind = 'exported-function-invoked')"
 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.oplog.checksums import IS_TELLING
+from durable_dsl.engine.oplog.store import HAS_KEY
 from durable_dsl.engine.oplog.summary import taken_back
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Known:
 def find(store: Store, worker: int, key: str) -> Known | None:
     """The outcome of the invocation with this key; None if there is none yet."""
     reverted = taken_back(store, worker)
-    begun = store.rows(worker, "AND key = ? AND kind = 'exported-function-invoked'", (key,), without=reverted)
+    begun = store.rows(worker, f"AND {HAS_KEY} AND kind = 'exported-function-invoked'", (key,), without=reverted)
     if not begun:
         return None
     index, function = begun[-1][0], begun[-1][3]
@@ -48,7 +49,7 @@ def find(store: Store, worker: int, key: str) -> Known | None:
 def called(store: Store, worker: int, key: str) -> tuple[str, str] | None:
     """Function and request of the invocation that this key names: begun, queued or scheduled."""
     reverted = taken_back(store, worker)
-    begun = store.rows(worker, "AND key = ? AND kind = 'exported-function-invoked'", (key,), without=reverted)
+    begun = store.rows(worker, f"AND {HAS_KEY} AND kind = 'exported-function-invoked'", (key,), without=reverted)
     if begun:
         return begun[-1][3], begun[-1][5] or "[]"
     for table in ("queue", "schedule"):

@@ -41,6 +41,8 @@ _COPY = (
     f"INSERT INTO entry (worker, {_COLUMNS}, crc) SELECT ?, {_COLUMNS}, copied(crc, worker, ?, {_COLUMNS})"  # noqa: S608
     " FROM entry WHERE worker = ? AND idx BETWEEN ? AND ?"
 )
+#: In SQL: an entry has this key. Without that hint SQLite reads all entries of the worker, and not the index of keys.
+HAS_KEY = "likelihood(key = ?, 0.0001)"
 FAR = 1 << 53  # no oplog is so long
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from durable_dsl.engine.worker.process import Process
 
 _BEGUN = (
-    "EXISTS (SELECT 1 FROM entry WHERE entry.worker = schedule.worker AND entry.key = schedule.key"
+    "EXISTS (SELECT 1 FROM entry WHERE entry.worker = schedule.worker"
+    " AND likelihood(entry.key = schedule.key, 0.0001)"
     " AND kind = 'exported-function-invoked')"
 )
 _QUEUED = "EXISTS (SELECT 1 FROM queue WHERE queue.worker = schedule.worker AND queue.key = schedule.key)"

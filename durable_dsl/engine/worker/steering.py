@@ -15,6 +15,7 @@ from durable_dsl.engine.directory.lease import Lease
 from durable_dsl.engine.errors import DamagedError, LeaseError, UsageError
 from durable_dsl.engine.grants import permissions
 from durable_dsl.engine.oplog.entries import Create, Interrupted, Revert
+from durable_dsl.engine.oplog.store import HAS_KEY
 from durable_dsl.engine.replay import snapshots
 from durable_dsl.engine.signals import Interrupt, Restart
 from durable_dsl.engine.worker import control
@@ -109,7 +110,7 @@ def _check_reach(worker: Worker, index: int, last: int) -> None:
 
 
 def _is_reverted(worker: Worker, key: str | None) -> bool:
-    query = "SELECT 1 FROM entry WHERE worker = ? AND key = ? AND kind = 'revert'"
+    query = f"SELECT 1 FROM entry WHERE worker = ? AND {HAS_KEY} AND kind = 'revert'"  # noqa: S608 - fixed texts
     return key is not None and worker.engine.store.read_one(query, (worker.id, key)) is not None
 
 

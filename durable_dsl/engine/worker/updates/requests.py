@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from durable_dsl.engine.errors import LeaseError, StoreError, UsageError
 from durable_dsl.engine.oplog.entries import PendingUpdate
+from durable_dsl.engine.oplog.store import HAS_KEY
 from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.signals import Restart
 from durable_dsl.engine.worker import control
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 #: In seconds: how often whoever waits for an update looks, and asks again where another process has the worker.
 _LOOKS_AGAIN = 0.05
 _ASKS_AGAIN = 0.25
-_NOTED = "SELECT 1 FROM entry WHERE worker = ? AND key = ? AND kind IN ('pending-update', 'failed-update')"
+_NOTED = f"SELECT 1 FROM entry WHERE worker = ? AND {HAS_KEY} AND kind IN ('pending-update', 'failed-update')"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
