@@ -28,6 +28,7 @@ from pathlib import Path
 
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, LeaseError
+from durable_dsl.engine.worker.snapshots import Policy
 from durable_dsl.testing.crash.stage import SharedEngine
 from tests.guests import guest
 
@@ -37,6 +38,8 @@ ACCOUNTS, ASKERS, MONEY = 5, 2, 100
 LIFE = float(os.environ.get("STORM_LIFE", "0.4"))
 #: How long one may stand still that nobody kills, in seconds.
 PATIENCE = float(os.environ.get("STORM_PATIENCE", "120"))
+#: After how many invocations the state of a worker is saved; never where nothing is said.
+SNAPSHOTS = int(os.environ.get("STORM_SNAPSHOTS", "0"))
 
 PRELUDE = """
 rpc = golem_rpc_types_0_2_0
@@ -111,7 +114,13 @@ def names_of(wave: int) -> list[str]:
     return [*accounts, *(f"asker{wave}-{number}" for number in range(ASKERS)), f"answerer{wave}"]
 
 
+def policy_of(_facts) -> Policy | None:
+    """The component is none of the product's own, whose build would say it."""
+    return Policy(invocations=SNAPSHOTS) if SNAPSHOTS else None
+
+
 def opened(data: Path) -> SharedEngine:
+    Policy.of = policy_of
     return SharedEngine.open(data, clock=SystemClock(), output=lambda _level, _data: None)
 
 
@@ -288,7 +297,9 @@ def main() -> None:
         if "STORM_LOUD" in os.environ:
             print(f"seed {seed}, wave {wave}: {kills} kills, {len(faults)} faults", file=sys.stderr, flush=True)
     calls = wave * SLOTS * THREADS * CALLS
-    print(json.dumps({"kills": kills, "calls": calls, "faults": faults}))
+    with opened(data) as engine:
+        (taken,) = engine.store.read_one("SELECT count(*) FROM entry WHERE kind = 'snapshot'")
+    print(json.dumps({"kills": kills, "calls": calls, "snapshots": taken, "faults": faults}))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,17 @@ def test_calls_survive_a_storm_of_kills(tmp_path):
     assert told["kills"] >= kills
 
 
+@pytest.mark.guarantee("SNAPSHOT-3")
+def test_snapshots_survive_a_storm_of_kills(tmp_path):
+    """The same, where the state of each worker is saved after every second invocation."""
+    kills, seed = int(os.environ.get("STORM_KILLS", "25")), int(os.environ.get("STORM_SEED", "11"))
+    told = stormed(tmp_path / "data", kills, seed, STORM_SNAPSHOTS="2")
+
+    assert [] == told["faults"], f"seed {seed}"
+    assert told["kills"] >= kills
+    assert told["snapshots"] > 50
+
+
 @pytest.mark.guarantee("REMOTE-4")
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(2, 6))

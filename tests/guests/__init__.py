@@ -1,8 +1,8 @@
 """Guest components for tests of the engine, built with componentize-py alone and cached by content.
 
 `script` runs the Python source that it is given, with every host interface at hand: a test writes its guest program
-where it needs it, and one build serves them all. `reader` does the same with golem:api 1.1, which can read oplogs.
-`steerer` does it with all of golem:api 1.1.6, and has snapshots. `shop` has exports of many types, and resources.
+where it needs it, and one build serves them all. `reader` does the same with golem:api 1.1, which can read oplogs, and
+`steerer` with all of golem:api 1.1.6; both have snapshots. `shop` has exports of many types, and resources.
 `ledger` runs `app.py` when it is first called, as `steerer` does; the text stands in the component, so that another
 build of it is made by putting another text there.
 """
