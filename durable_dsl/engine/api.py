@@ -11,7 +11,6 @@ time gets a `LeaseError`; when the first one ends, in whatever way, the worker i
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 import uuid
@@ -37,6 +36,7 @@ from durable_dsl.engine.oplog.entries import Create
 from durable_dsl.engine.oplog.store import Store
 from durable_dsl.engine.redaction import redacted_text
 from durable_dsl.engine.remote.schedule import Schedule
+from durable_dsl.engine.replay.output import to_stderr
 from durable_dsl.engine.replay.suspension import Places
 from durable_dsl.engine.worker.handle import Worker
 from durable_dsl.engine.worker.idle import Idle
@@ -153,7 +153,7 @@ class Engine:
             max_memory=max_memory,
             timeout=timeout,
             clock=clock or SystemClock(),
-            output=output or _to_stderr,
+            output=output or to_stderr,
             notices=notices,
             while_compiling=while_compiling,
         )
@@ -398,8 +398,3 @@ class Engine:
         with self._lock:
             if self._watcher is None:
                 self._watcher = Watcher(self)
-
-
-def _to_stderr(_level: str, data: bytes) -> None:
-    sys.stderr.write(data.decode("utf-8", "replace"))
-    sys.stderr.flush()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from durable_codegen.catalogue_findings import FINDINGS
+from durable_codegen.catalogue.findings import FINDINGS
 from tests.analysis.checked import report_of, write
 
 PAGE = Path(__file__).parents[2] / "docs" / "check.md"

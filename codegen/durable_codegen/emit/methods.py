@@ -7,11 +7,11 @@ are left on domain errors too, so a domain error is kept until they are.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from durable_codegen.emit.decorators import Decorators
 from durable_codegen.emit.regions import lower
+from durable_codegen.emit.views import MethodView, Shape
 from durable_codegen.infer.conversion import Conversion
 from durable_codegen.infer.lifting import HeldClass, Lifting
 from durable_codegen.infer.world import INTERFACE
@@ -19,7 +19,7 @@ from durable_codegen.plan.snapshots import HELPERS, SNAPSHOT
 from durable_codegen.source.expressions import call as call_of
 from durable_codegen.source.expressions import flat, laid_out, literal, replaced
 from durable_codegen.source.layout import BODY, WIDTH, call_lines, comment
-from durable_codegen.source.names import camel, python_name
+from durable_codegen.source.names import camel, python_name, uncamel
 from durable_codegen.source.scope import Scope, free
 from durable_codegen.world.annotations import annotation, in_parts, is_none
 
@@ -34,36 +34,11 @@ if TYPE_CHECKING:
     from durable_codegen.source.expressions import Expression
     from durable_codegen.world.stubs import ClassStub, MethodStub, StubModule, Stubs
 
-__all__ = ["MethodView", "MethodWriter"]
+__all__ = ["MethodWriter"]
 
 _BOUNDARY = "durable_dsl.binding.boundary"
 #: Regions in which a key that the host gives would be another one on each repeat, or must not be asked for again.
 _KEYS_BEFORE = frozenset({"atomic", "persist", "idempotence"})
-
-
-@dataclass(frozen=True, slots=True)
-class MethodView:
-    """A method for the template: lists of lines, unindented but for the signature."""
-
-    signature: list[str]
-    shape: Literal["direct", "leaving", "settling"]
-    domain_errors: str
-    error_class: str | None
-    enter: list[str]
-    call: list[str]
-    commit_types: str
-    commit: list[str]
-    leave: list[str]
-    result: str | None
-    error: str
-    #: The line that catches domain errors.
-    catch: list[str]
-    #: Keeps the domain error as it goes out, with objects of the wrapper for resources.
-    settle: list[str]
-    #: What is done with the result where there was no domain error.
-    otherwise: list[str]
-    failure: str
-    is_class_method: bool = False
 
 
 class MethodWriter:
@@ -146,7 +121,7 @@ class MethodWriter:
         leave = [line for region in reversed(regions) for line in self._leaving(region)]
         pending = [*self._closing(), *(self._pending() if self._plan.retries_at_run_time else [])]
         lifted = self._lifted(planned, resource, local("result"))
-        shape: Literal["direct", "leaving", "settling"] = "direct"
+        shape: Shape = "direct"
         error = self._lifted_error(planned, home, local("domain_error")) if domain_ends else None
         if leave or pending or error:
             shape = "settling" if domain_ends else "leaving"
@@ -318,7 +293,7 @@ class MethodWriter:
     def _instance(self, class_path: str, class_name: str) -> str:
         """The one object of a class of the app whose methods are exports."""
         if class_path not in self._names:
-            name = self._scope.define(f"app_{_snake(class_name)}")
+            name = self._scope.define(f"app_{uncamel(class_name)}")
             self._names[class_path] = name
             self.instances.append(f"{name} = {class_path}()")
         return self._names[class_path]
@@ -342,7 +317,7 @@ class MethodWriter:
     def _level(self, case: str) -> str:
         """The constant for a persistence level: made once, handed to the host at each call."""
         if case not in self._names:
-            name = self._scope.define(_snake(case.removeprefix("PersistenceLevel_")).upper())
+            name = self._scope.define(uncamel(case.removeprefix("PersistenceLevel_")).upper())
             self._names[case] = name
             self.levels.append(f"{name} = {self._scope.object('durable_host', case)}()")
         return self._names[case]
@@ -423,8 +398,3 @@ def _types(names: Sequence[str]) -> str:
 
 def _copy(node: ast.expr) -> ast.expr:
     return ast.parse(ast.unparse(node), mode="eval").body
-
-
-def _snake(name: str) -> str:
-    """`RetryDesk` as `retry_desk`."""
-    return "".join(f"_{each.lower()}" if each.isupper() else each for each in name).lstrip("_")

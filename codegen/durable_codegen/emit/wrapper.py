@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from durable_codegen.app.libraries import GENERATED as LIBRARIES
 from durable_codegen.app.libraries import libraries_in_use
 from durable_codegen.emit.methods import MethodWriter
+from durable_codegen.emit.views import ClassView
 from durable_codegen.plan.words import asks_for_keys, mentions_sleep, transacts
 from durable_codegen.source.expressions import laid_out, literal
 from durable_codegen.source.layout import indented
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     import jinja2
 
     from durable_codegen.app.modules import Module
-    from durable_codegen.emit.methods import MethodView
-    from durable_codegen.infer.lifting import HeldClass
     from durable_codegen.plan.exports import Plan, PlannedResource
     from durable_codegen.world.compose import Composed
     from durable_codegen.world.stubs import Stubs
@@ -63,23 +62,6 @@ class Header:
     version: str
     source: str
     digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClassView:
-    """A class of the wrapper; one for a resource holds an object of `app_class`.
-
-    `holding` and `held_in` say whether anything needs the functions of that name.
-    """
-
-    name: str
-    base: str
-    docs: str
-    methods: tuple[MethodView, ...]
-    app_class: str | None = None
-    names: HeldClass | None = None
-    holding: bool = False
-    held_in: bool = False
 
 
 def emit(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["InterfaceId", "camel", "interface_modules", "kebab", "python_name", "snake", "wit_name", "wit_text"]
+__all__ = ["InterfaceId", "camel", "interface_modules", "kebab", "python_name", "snake", "uncamel", "wit_name", "wit_text"]
 
 #: Names that stand in WIT only behind a `%`.
 _WIT_KEYWORD = re.compile(
@@ -107,3 +107,8 @@ def interface_modules(interfaces: Iterable[str]) -> dict[str, str]:
                 parts.append(this.version.replace(".", "-").replace("+", "-"))
         modules[text] = python_name("-".join(parts))
     return modules
+
+
+def uncamel(name: str) -> str:
+    """`RetryDesk` as `retry_desk`."""
+    return "".join(f"_{each.lower()}" if each.isupper() else each for each in name).lstrip("_")

@@ -11,6 +11,7 @@ again and is left out once, piece by piece.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -176,3 +177,9 @@ class GuestOutput:
             if whole:
                 self._line = b""
         return bytes(passed)
+
+
+def to_stderr(_level: str, data: bytes) -> None:
+    """The sink of engines that are given none."""
+    sys.stderr.write(data.decode("utf-8", "replace"))
+    sys.stderr.flush()

@@ -15,12 +15,11 @@ from durable_dsl.engine.bridge import threads as guest_threads
 from durable_dsl.engine.clock import LAST
 from durable_dsl.engine.diagnosis import place as diagnosis
 from durable_dsl.engine.diagnosis import unfinished
-from durable_dsl.engine.directory.lease import Lease, OpenFilesError
 from durable_dsl.engine.errors import InvocationError, UsageError
 from durable_dsl.engine.invocations import results
 from durable_dsl.engine.oplog.entries import Entry, Error, Exited, Interrupted, Suspend
 from durable_dsl.engine.oplog.log import Oplog
-from durable_dsl.engine.oplog.summary import OVER, Summary, summarize
+from durable_dsl.engine.oplog.summary import OVER, Summary
 from durable_dsl.engine.replay import snapshots
 from durable_dsl.engine.replay.failures import Told, tell
 from durable_dsl.engine.replay.session import Session
@@ -41,9 +40,9 @@ from durable_dsl.engine.signals import (
     TimedOut,
     UnfinishedWrite,
 )
-from durable_dsl.engine.standing import reading
 from durable_dsl.engine.standing.keeper import Keeper
 from durable_dsl.engine.traps import GuestTrap
+from durable_dsl.engine.worker.opening import amounts_to, closed, lease_of
 from durable_dsl.engine.worker.snapshots import Snapshots
 from durable_dsl.engine.worker.updates import transition
 from durable_dsl.printable import shortened
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
     from durable_dsl.engine.invocations.invocation import Invocation
     from durable_dsl.engine.oplog.cursor import Cursor
     from durable_dsl.engine.oplog.regions import Regions
-    from durable_dsl.engine.oplog.store import Store
     from durable_dsl.engine.worker.handle import Worker
 
 
@@ -68,7 +66,7 @@ class Driver:
         self._engine = engine
         self._condition = condition
         self._publish = publish
-        self._lease = _lease_of(worker)
+        self._lease = lease_of(worker)
         self._session: Session | None = None
         self._entered = False  # between the beginning and the end of a `run`
         self._closing: Closing | None = None
@@ -78,7 +76,7 @@ class Driver:
         self.places = engine.places
         self.keeps = engine.keep_idle
         try:
-            self.summary: Summary = _amounts_to(engine.store, worker.id)
+            self.summary: Summary = amounts_to(engine.store, worker.id)
         except BaseException:  # damaged: others may want to take back what is
             self._lease.close()
             raise
@@ -232,7 +230,7 @@ class Driver:
     def reload(self) -> None:
         """See anew what the oplog amounts to."""
         self.log.commit()
-        self.summary = _amounts_to(self._engine.store, self.worker.id)
+        self.summary = amounts_to(self._engine.store, self.worker.id)
         self._keeper.begin(self.summary)
         self.status = self.summary.status
 
@@ -389,27 +387,3 @@ class Driver:
         self._signal = None
         self._record(Interrupted(), "interrupted")
         raise InvocationError(by.type, by.message, "", "interrupted")
-
-
-def _amounts_to(store: Store, worker: int) -> Summary:
-    """What the oplog amounts to. All of it is checked, but for what is before a snapshot: that is not replayed."""
-    found = reading.current(store, worker)
-    return summarize(store, worker) if found.snapshot is None else found
-
-
-def _lease_of(worker: Worker) -> Lease:
-    engine = worker.engine
-    try:
-        return Lease(engine.leases, worker.id, worker.name)
-    except OpenFilesError:
-        if not engine.idle.let_go_of_all():
-            raise
-    return Lease(engine.leases, worker.id, worker.name)
-
-
-def closed(*, deleted: bool) -> InvocationError:
-    """What becomes of an invocation whose engine is closed, or whose worker is deleted."""
-    if deleted:
-        return InvocationError("WorkerDeleted", "the worker was deleted", "", "deleted")
-    said = "the engine was closed; the invocation goes on when the worker is opened again"
-    return InvocationError("EngineClosed", said, "", "running")

@@ -218,6 +218,12 @@ class Worker(Accepting):
         return component_id_of(self.component)
 
     @property
+    def oplog_index(self) -> int:
+        """The index of the last entry."""
+        driver = self._driver
+        return driver.log.last if driver is not None else self.engine.store.last_index(self.id)
+
+    @property
     def created(self) -> Create:
         """Entry 1, which never changes."""
         if self._created is None:

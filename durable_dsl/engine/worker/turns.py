@@ -31,7 +31,7 @@ from durable_dsl.engine.oplog.summary import OVER, Summary
 from durable_dsl.engine.signals import Closing
 from durable_dsl.engine.standing import reading
 from durable_dsl.engine.worker import control
-from durable_dsl.engine.worker.driver import Driver, closed
+from durable_dsl.engine.worker.opening import closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.invocations.component import LoadedComponent
     from durable_dsl.engine.invocations.invocation import Invocation
     from durable_dsl.engine.signals import Signal
+    from durable_dsl.engine.worker.driver import Driver
     from durable_dsl.engine.worker.process import Process
 
 _CLOSING_SECONDS = 2.0
@@ -81,12 +82,6 @@ class Turns:
 
     def _seen(self, status: str) -> str:
         return status if self._turn is not None else seen(status, self.engine.leases, self.id, ours=self.held)
-
-    @property
-    def oplog_index(self) -> int:
-        """The index of the last entry."""
-        driver = self._driver
-        return driver.log.last if driver is not None else self.engine.store.last_index(self.id)
 
     def summary(self) -> Summary:
         """What the oplog on disk amounts to."""

@@ -22,46 +22,18 @@ _PACKAGE: Final = "durable_dsl"
 #: Modules of durable_dsl whose names are names of the package.
 _HOMES: Final = frozenset(
     [
-        "errors",
-        "marks",
-        "oplog",
-        "policy",
-        "promises",
-        "regions",
-        "results",
-        "snapshots",
-        "transactions",
-        "types",
+        "errors", "marks", "oplog", "policy", "promises", "regions", "results", "snapshots", "transactions", "types",
         "exporting",
     ]
-)
+)  # fmt: skip
 #: The words that a star import from durable_dsl binds, as far as the analysis knows them.
 _WORDS: Final = frozenset(
     [
-        "atomic",
-        "commit",
-        "export",
-        "idempotent",
-        "non_idempotent",
-        "persist",
-        "retry",
-        "idempotency_key",
-        "oplog_commit",
-        "oplog_index",
-        "rewind",
-        "operation",
-        "transaction",
-        "create_promise",
-        "Promise",
-        "save_snapshot",
-        "load_snapshot",
-        "Err",
-        "Ok",
-        "Some",
-        "PersistenceLevel",
-        "TransactionFailed",
+        "atomic", "commit", "export", "idempotent", "non_idempotent", "persist", "retry", "idempotency_key",
+        "oplog_commit", "oplog_index", "rewind", "operation", "transaction", "create_promise", "Promise",
+        "save_snapshot", "load_snapshot", "Err", "Ok", "Some", "PersistenceLevel", "TransactionFailed",
     ]
-)
+)  # fmt: skip
 _DEPTH: Final = 24
 
 
