@@ -107,7 +107,7 @@ def _prepare(engine: Engine, path: Path, arguments: argparse.Namespace) -> tuple
 def _invoke(worker: Worker, export: Export, values: list[object], arguments: argparse.Namespace) -> int:
     from durable_dsl.engine.errors import InvocationError
     from durable_dsl.engine.wit.json_form import result_json
-    from durable_dsl.engine.worker.elsewhere import begun_or_joined
+    from durable_dsl.engine.worker.other_processes import begun_or_joined
 
     key = arguments.idempotency_key or str(uuid.uuid4())
     about = {"worker": worker.name, "idempotency_key": key}

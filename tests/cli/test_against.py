@@ -11,7 +11,7 @@ from durable_dsl.cli.main import main
 from durable_dsl.engine.oplog import tables
 from durable_dsl.engine.oplog.store import Store
 from tests.engine.programs import opened
-from tests.engine.test_worker_steering import OTHER, SECOND, ledger
+from tests.engine.worker.test_commands import OTHER, SECOND, ledger
 from tests.guests import guest
 
 

@@ -17,7 +17,7 @@ from durable_dsl import temporary
 from durable_dsl.cli.main import main
 from durable_dsl.engine.oplog.store import FILE
 from tests.engine.programs import ROOT, opened, worker
-from tests.engine.test_worker_steering import FIXED, OTHER, SECOND, ledger
+from tests.engine.worker.test_commands import FIXED, OTHER, SECOND, ledger
 from tests.guests import guest
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import pytest
 
 from durable_dsl.engine.directory.catalogue import component_id_of
-from tests.engine import test_interfaces_blobstore, test_interfaces_keyvalue, test_interfaces_rpc
+from tests.engine.interfaces import test_blobstore, test_keyvalue, test_rpc
 from tests.engine.programs import program
 from tests.guests import guest
 
-KEYVALUE, BLOBS = test_interfaces_keyvalue.PRELUDE, test_interfaces_blobstore.PRELUDE
-RPC = test_interfaces_rpc.PRELUDE
+KEYVALUE, BLOBS = test_keyvalue.PRELUDE, test_blobstore.PRELUDE
+RPC = test_rpc.PRELUDE
 
 
 def anything(_expected, _actual):

@@ -17,7 +17,7 @@ import sys
 import pytest
 
 from durable_dsl.engine import Engine, InvocationError
-from durable_dsl.engine.diagnosis import unfinished
+from durable_dsl.engine.diagnosis import undone_steps
 from tests.crash.recorder import log
 from tests.crash.sagas import expected, once_each, standing
 from tests.crash.test_programs import same_but_for_counts, warmed_up
@@ -158,7 +158,7 @@ def test_a_worker_that_its_host_failed_says_what_is_not_undone(recorded):
     def check(run):
         failure = run.outcome.failure
         if failure is not None:
-            seen.append(unfinished.named_in(failure.message))
+            seen.append(undone_steps.named_in(failure.message))
 
     recorded.run(steps, check=check, setup=warmed_up, same=same_but_for_counts, expect=dict.fromkeys("abc", (0, 2)))
     assert [["step('b', '') -> 1", "step('a', '') -> 1"]] == [*map(list, {tuple(each) for each in seen})]

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.engine.test_worker_steering import OTHER, SECOND
+from tests.engine.worker.test_commands import OTHER, SECOND
 from tests.guests import guest
 
 

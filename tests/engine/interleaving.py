@@ -19,7 +19,7 @@ from durable_dsl.engine.invocations import invocation
 from durable_dsl.engine.oplog.log import Oplog
 from durable_dsl.engine.oplog.store import Store
 from durable_dsl.engine.remote import calls
-from durable_dsl.engine.worker import background, driver, elsewhere, idle, turns
+from durable_dsl.engine.worker import background, driver, idle, other_processes, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -338,7 +338,7 @@ def interleaved(monkeypatch: Any) -> Any:
     with monkeypatch.context() as patch:
         for module in (turns, background, invocation, calls):
             patch.setattr(module, "threading", fake)
-        for module in (elsewhere, idle, calls):
+        for module in (other_processes, idle, calls):
             patch.setattr(module, "time", clock)
         # An actor runs guests itself: its caller only waits for it.
         patch.setattr(guest_threads, "call", lambda _broken, task, *arguments: task(*arguments))

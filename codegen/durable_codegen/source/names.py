@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["InterfaceId", "camel", "interface_modules", "kebab", "python_name", "snake", "uncamel", "wit_name", "wit_text"]
+__all__ = [
+    "InterfaceId",
+    "camel",
+    "interface_modules",
+    "kebab",
+    "python_name",
+    "snake",
+    "uncamel",
+    "wit_name",
+    "wit_text",
+]
 
 #: Names that stand in WIT only behind a `%`.
 _WIT_KEYWORD = re.compile(

@@ -12,7 +12,7 @@ from durable_dsl.engine.grants.permissions import worker_owner
 from durable_dsl.engine.oplog.view import time_text
 from durable_dsl.engine.redaction import redacted, redacted_text
 from durable_dsl.engine.standing.listing import wanting
-from durable_dsl.engine.worker import suspended
+from durable_dsl.engine.worker import waits as waiting
 
 if TYPE_CHECKING:
     from durable_dsl.engine.api import Engine
@@ -71,7 +71,7 @@ class Lines:
                 return f"wants {wants}"
         if summary.status == "suspended":
             since = one.changed if summary.suspended_at == summary.last else None
-            waits = suspended.waits_for(self._engine.store, one.id, summary, since)
+            waits = waiting.waits_for(self._engine.store, one.id, summary, since)
             if waits is not None:
                 return f"waits for {waits_for(waits)}"
         return None if summary.error is None else f"{summary.error['error_type']}: {summary.error['message']}"

@@ -23,7 +23,7 @@ from durable_dsl.engine.oplog.log import Ends, Oplog
 from durable_dsl.engine.replay import snapshots
 from durable_dsl.engine.replay.durability import HARMLESS
 from durable_dsl.engine.replay.failures import tell
-from durable_dsl.engine.replay.outstanding import NotStarted
+from durable_dsl.engine.replay.open_effects import NotStarted
 from durable_dsl.engine.replay.session import Session
 from durable_dsl.engine.signals import Divergence, Signal, UnfinishedWrite
 from durable_dsl.engine.traps import GuestTrap
@@ -143,7 +143,7 @@ class DryRun:
         self._memories: frozenset[int] = frozenset()
         self.session = Session(worker, build.component, log, regions, threading.Condition(), cursor)
         host = self.session.host
-        host.outstanding = NotStarted()
+        host.open_effects = NotStarted()
         host.output.silence()
         host.signal = NotPerformed()  # ends the guest at any call that is to be performed
 

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from durable_dsl.asides import Listener
-from durable_dsl.engine.replay.outstanding import Outstanding
+from durable_dsl.engine.replay.open_effects import OpenEffects
 from durable_dsl.engine.replay.suspension import LOOKS_AGAIN
 
 if TYPE_CHECKING:
@@ -38,9 +38,32 @@ class Host:
     """The host side of one instance."""
 
     __slots__ = (
-        "arguments", "asides", "begins", "changes", "clock", "condition", "cursor", "environment", "files",
-        "idempotent", "identity", "invocation_key", "invoked_at", "keeper", "key_counts", "level", "log", "looked_at",
-        "output", "outstanding", "policy", "recording", "regions", "replaying", "signal", "worker",
+        "arguments",
+        "asides",
+        "begins",
+        "changes",
+        "clock",
+        "condition",
+        "cursor",
+        "environment",
+        "files",
+        "idempotent",
+        "identity",
+        "invocation_key",
+        "invoked_at",
+        "keeper",
+        "key_counts",
+        "level",
+        "log",
+        "looked_at",
+        "open_effects",
+        "output",
+        "policy",
+        "recording",
+        "regions",
+        "replaying",
+        "signal",
+        "worker",
     )  # fmt: skip
 
     def __init__(
@@ -77,7 +100,7 @@ class Host:
         #: Begin indices of the open atomic regions, outermost first, and of the open batches.
         self.regions: list[int] = []
         self.begins: list[int] = []
-        self.outstanding = Outstanding()
+        self.open_effects = OpenEffects()
         #: How often `notify` was called: who looks at something and then waits sees whether it was meanwhile.
         self.changes = 0
         #: Whether promises that the guest has just looked at, and found pending, are completed by now.
@@ -106,7 +129,7 @@ class Host:
         self.recording = recorded and self.cursor.live
         self.output.live = self.cursor.live
         if self.cursor.live:
-            self.outstanding.start_deferred()
+            self.open_effects.start_deferred()
 
     def check_signal(self) -> None:
         """End the guest call here if somebody asked for that."""
@@ -116,7 +139,7 @@ class Host:
     @property
     def at_rest(self) -> bool:
         """Whether nothing that an invocation has begun lasts beyond it, but for modes that can be set again."""
-        return not (self.regions or self.begins or self.outstanding.busy or self.level == PERSIST_NOTHING)
+        return not (self.regions or self.begins or self.open_effects.busy or self.level == PERSIST_NOTHING)
 
     @property
     def policy_in_force(self) -> RetryPolicy:

@@ -96,7 +96,7 @@ class Session:
     def close(self) -> None:
         if self._instance is not None:
             self._instance.close()
-        self.host.outstanding.close()
+        self.host.open_effects.close()
         self._files.close()
 
     def interrupt(self, signal: Signal) -> None:
@@ -221,7 +221,7 @@ class Session:
     def _complete(self, response: str) -> None:
         self.host.output.release()
         self._log.append(ExportedFunctionCompleted(response))
-        self.host.outstanding.hand_over(self._log)
+        self.host.open_effects.hand_over(self._log)
 
     def _went_live(self) -> None:
         self.host.settle()

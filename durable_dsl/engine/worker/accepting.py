@@ -15,7 +15,7 @@ from durable_dsl.engine.invocations.arguments import arguments_text, result_of
 from durable_dsl.engine.invocations.invocation import Invocation
 from durable_dsl.engine.oplog.entries import ExportedFunctionInvoked as _Begin
 from durable_dsl.engine.oplog.summary import OVER
-from durable_dsl.engine.worker.elsewhere import carried_out
+from durable_dsl.engine.worker.other_processes import carried_out
 from durable_dsl.engine.worker.turns import Turns
 
 if TYPE_CHECKING:

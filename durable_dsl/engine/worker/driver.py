@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine.bridge import threads as guest_threads
 from durable_dsl.engine.clock import LAST
 from durable_dsl.engine.diagnosis import place as diagnosis
-from durable_dsl.engine.diagnosis import unfinished
+from durable_dsl.engine.diagnosis import undone_steps
 from durable_dsl.engine.errors import InvocationError, UsageError
 from durable_dsl.engine.invocations import results
 from durable_dsl.engine.oplog.entries import Entry, Error, Exited, Interrupted, Suspend
@@ -342,7 +342,7 @@ class Driver:
         status = "failed" if delay is None else "retrying"
         if delay is None and told.by_host:
             self.log.commit()
-            told = replace(told, message="\n".join([told.message, *unfinished.lines_of(session)]))
+            told = replace(told, message="\n".join([told.message, *undone_steps.lines_of(session)]))
         self._record(Error(told.type, told.message, told.traceback, point, delay is None), status)
         if delay is None:
             raise InvocationError(told.type, told.message, told.traceback, "failed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durable_dsl.engine.diagnosis import unfinished
+from durable_dsl.engine.diagnosis import undone_steps
 from durable_dsl.engine.errors import UpdateRefused, UsageError
 from durable_dsl.engine.grants.granted import Grants, values_of
 from durable_dsl.engine.grants.secrets import placeholder
@@ -13,11 +13,12 @@ from durable_dsl.engine.oplog.summary import OVER
 from durable_dsl.engine.oplog.view import time_text
 from durable_dsl.engine.replay.retries import DEFAULT_POLICY, RetryPolicy
 from durable_dsl.engine.wit.json_form import python_arguments
-from durable_dsl.engine.worker import pages, steering, suspended
+from durable_dsl.engine.worker import commands, pages
+from durable_dsl.engine.worker import waits as waiting
 from durable_dsl.engine.worker.accepting import Accepting, told
 from durable_dsl.engine.worker.background import in_background
 from durable_dsl.engine.worker.driver import Driver
-from durable_dsl.engine.worker.elsewhere import begun_or_joined
+from durable_dsl.engine.worker.other_processes import begun_or_joined
 from durable_dsl.engine.worker.updates import requests as update_requests
 from durable_dsl.values.component_ids import component_id_of
 from durable_dsl.values.promise_ids import WAKES
@@ -156,22 +157,22 @@ class Worker(Accepting):
 
     def interrupt(self) -> bool:
         """Stop what runs, sleeps or waits for a retry; False if nothing does. `resume` continues it."""
-        return steering.interrupt(self)
+        return commands.interrupt(self)
 
     def simulate_crash(self) -> None:
         """Throw the instance away, as if the process had died here, and go on from the oplog."""
-        steering.simulate_crash(self)
+        commands.simulate_crash(self)
 
     def revert(self, *, to: int | None = None, last: int | None = None) -> None:
         """Take back everything after entry `to`, or the `last` so many invocations."""
         if to is not None:
-            steering.revert(self, to)
+            commands.revert(self, to)
         elif last is not None:
-            steering.revert_invocations(self, last)
+            commands.revert_invocations(self, last)
 
     def fork(self, name: str, at: int | None = None) -> Worker:
         """A new worker with the same history up to entry `at` (the last one by default), continued in a thread."""
-        steering.fork(self, name, self.engine.store.last_index(self.id) if at is None else at)
+        commands.fork(self, name, self.engine.store.last_index(self.id) if at is None else at)
         forked = self.engine.reach(name)
         if forked.status not in OVER:
             forked.resume_in_background()
@@ -263,7 +264,7 @@ class Worker(Accepting):
         if full:
             error = summary.error
             waits = facts["status"] == "suspended"
-            facts["waits_for"] = suspended.waits_for(self.engine.store, self.id, summary) if waits else None
+            facts["waits_for"] = waiting.waits_for(self.engine.store, self.id, summary) if waits else None
             facts["snapshot"] = self._snapshot(summary)
             facts["pending"] = [
                 {"function": function, "idempotency_key": key} for function, _, key in self._queue.load()
@@ -273,7 +274,7 @@ class Worker(Accepting):
                 for call in self.engine.schedule.coming(self.id)
             ]
             facts["error"] = None if error is None else told(error).as_json()
-            facts["unfinished"] = [] if error is None else unfinished.named_in(error["message"])
+            facts["unfinished"] = [] if error is None else undone_steps.named_in(error["message"])
             facts["grants"] = self.permissions.granted.as_json()
             facts["wants"] = self._wants(summary)
             facts["updates"] = [

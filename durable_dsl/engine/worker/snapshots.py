@@ -19,7 +19,7 @@ from durable_dsl.engine.oplog.cursor import Cursor
 from durable_dsl.engine.oplog.entries import PendingUpdate, Record, Snapshot
 from durable_dsl.engine.replay import snapshots
 from durable_dsl.engine.replay.failures import tell
-from durable_dsl.engine.replay.outstanding import NotStarted
+from durable_dsl.engine.replay.open_effects import NotStarted
 from durable_dsl.engine.signals import Closing, Failure, Interrupt, NotGranted, Signal
 from durable_dsl.engine.traps import GuestTrap, UnknownExport
 
@@ -224,7 +224,7 @@ class Snapshots:
         regions = driver.summary.deleted if base is None else driver.summary.deleted.adding([(2, base)])
         cursor = Cursor(log.store, log.worker, last, regions)
         session = driver.new_session(record.entry.version, regions, cursor)
-        session.host.outstanding = NotStarted()
+        session.host.open_effects = NotStarted()
         try:
             session.open()
             if base is not None:

@@ -14,7 +14,7 @@ from durable_dsl.engine.oplog.entries import EndRemoteWrite, Entry, ImportedFunc
 from durable_dsl.engine.oplog.text import encode
 from durable_dsl.engine.replay.durability import WRITE_REMOTE
 from durable_dsl.engine.signals import Fatal
-from durable_dsl.engine.worker import steering
+from durable_dsl.engine.worker import commands
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,7 +49,7 @@ def _run_copy(host: Host, which: str, name: str) -> str:
 def fork(host: Host, connection: sqlite3.Connection, name: str) -> str:
     """Tells who goes on: the worker that called it, or the copy of that name."""
     store, last = host.log.store, host.log.last
-    copy = carried_out(steering.insert_fork, connection, host.worker, name, last)
+    copy = carried_out(commands.insert_fork, connection, host.worker, name, last)
     entries: list[Entry] = [ImportedFunctionInvoked(_STORED, encode(name), encode(_FORKED), WRITE_REMOTE)]
     if not host.idempotent:
         entries.append(EndRemoteWrite(last))

@@ -24,7 +24,7 @@ from durable_dsl.engine.interfaces.golem.ids import (
 )
 from durable_dsl.engine.replay.durability import READ_LOCAL, READ_REMOTE, WRITE_REMOTE, durable
 from durable_dsl.engine.signals import Failure
-from durable_dsl.engine.worker import steering
+from durable_dsl.engine.worker import commands
 from durable_dsl.engine.worker.updates import requests as update_requests
 from durable_dsl.values.component_ids import component_id_of
 
@@ -157,7 +157,7 @@ def _run_fork(host: Host, _stored: None, _source: Record, target: Record, _index
 )
 def fork_worker(host: Host, connection: sqlite3.Connection, source: Record, target: Record, index: int) -> None:
     one = host.worker.engine.reach(known_worker(host, source).name)
-    carried_out(steering.insert_fork, connection, one, target["worker-name"], index)
+    carried_out(commands.insert_fork, connection, one, target["worker-name"], index)
 
 
 @golem_host.durable(
@@ -175,9 +175,9 @@ def revert_worker(host: Host, worker: Record, target: Record) -> None:
     one = host.worker.engine.reach(row.name)
     key = derived_key(host, f"revert-{host.position}")  # the same where this is done again
     if how == "revert-to-oplog-index":
-        carried_out(steering.revert, one, number, key)
+        carried_out(commands.revert, one, number, key)
     else:
-        carried_out(steering.revert_invocations, one, number, key)
+        carried_out(commands.revert_invocations, one, number, key)
 
 
 def _component(host: Host, reference: str) -> Record | None:

@@ -40,7 +40,7 @@ class Sending:
         if batch.standing == "now":
             self.start()
         elif batch.standing == "repeat":
-            host.outstanding.defer(self)
+            host.open_effects.defer(self)
         elif request.body is not None:
             request.body.discard()
 
@@ -67,22 +67,22 @@ class Sending:
         host, request = self._host, self._request
         permit(host, request, self.summary["uri"])
         self.exchange = Exchange(filled(request, host.worker.permissions.secret), host.notify)
-        host.outstanding.opened(self.exchange)
+        host.open_effects.opened(self.exchange)
 
     def asked_for(self) -> None:
         """The guest waits for its response: it goes out now, as it is."""
         if self.exchange is None and self.repeated:
-            self._host.outstanding.withdraw(self)
+            self._host.open_effects.withdraw(self)
             self.start()
         if self.exchange is not None:
             self.exchange.release()
 
     def close(self) -> None:
         """Nobody wants its response any more."""
-        self._host.outstanding.withdraw(self)
+        self._host.open_effects.withdraw(self)
         if self.exchange is not None:
             self.exchange.close()
-            self._host.outstanding.closed(self.exchange)
+            self._host.open_effects.closed(self.exchange)
 
 
 class Arrival(Pollable):

@@ -168,7 +168,7 @@ def _run_from_queue(host: Host, stored: Outcome, asked: Asked, prepared: Prepare
     if isinstance(prepared, Prepared):
         run_queue(prepared.callee)
     elif prepared is None and stored == _DONE:
-        host.outstanding.defer(QueueLook(host, asked.address))
+        host.open_effects.defer(QueueLook(host, asked.address))
     return stored
 
 
@@ -209,7 +209,7 @@ class FutureInvokeResult:
         if batch.standing == "now":
             self._make()
         else:
-            host.outstanding.defer(self)
+            host.open_effects.defer(self)
 
     def start(self) -> None:
         """On going live: the invocation that has asked for it is under way."""
@@ -220,12 +220,12 @@ class FutureInvokeResult:
         self._prepared = prepare(self._host, self._asked)
         if isinstance(self._prepared, Prepared):
             self._call = self._prepared.start(self._host)
-            self._host.outstanding.asked(self._call)
+            self._host.open_effects.asked(self._call)
 
     def call(self) -> Call | None:
         """The call, made now if it was put off; None where it could not be made."""
         if self._prepared is None:
-            self._host.outstanding.withdraw(self)
+            self._host.open_effects.withdraw(self)
             self._make()
         return self._call
 
@@ -240,9 +240,9 @@ class FutureInvokeResult:
 
     def completed(self, result: Outcome) -> None:
         self.result = result
-        self._host.outstanding.withdraw(self)
+        self._host.open_effects.withdraw(self)
         if self._call is not None:
-            self._host.outstanding.answered(self._call)
+            self._host.open_effects.answered(self._call)
 
 
 @rpc.plain("[method]wasm-rpc.async-invoke-and-await")

@@ -35,7 +35,7 @@ class Asked(Protocol):
     def run_on(self) -> None: ...
 
 
-class Outstanding:
+class OpenEffects:
     """Kept by the host of one instance; used by the thread that runs it."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class Outstanding:
             one.close()
 
 
-class NotStarted(Outstanding):
+class NotStarted(OpenEffects):
     """Of a replay on an instance that is thrown away: what is to be done again on going live is not done here."""
 
     def start_deferred(self) -> None:

@@ -13,7 +13,7 @@ from tests.engine.http_guest import http_program
 from tests.engine.http_server import serving
 from tests.engine.programs import opened, program, rewritten, worker
 from tests.engine.tampering import change_entry
-from tests.engine.test_worker_steering import SECOND, ledger
+from tests.engine.worker.test_commands import SECOND, ledger
 from tests.guests import guest
 
 ONCE = """

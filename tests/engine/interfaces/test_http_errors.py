@@ -22,7 +22,7 @@ from tests.engine.http_server import closed_port, serving
 from tests.engine.programs import opened, parsed, run_command, worker
 from tests.guests import guest
 
-CERTIFICATE = Path(__file__).parent / "self_signed.pem"
+CERTIFICATE = Path(__file__).parents[1] / "self_signed.pem"
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from durable_dsl.engine.directory import promises
 from durable_dsl.engine.errors import DamagedError
 from durable_dsl.engine.oplog import schema
 from durable_dsl.engine.oplog.store import FILE, Store
-from tests.engine.test_store_kills import killed
+from tests.engine.oplog.test_kills import killed
 
 #: Written by the last version that had schema 2: two workers with entries of every kind, long texts, and a row or two
 #: in every table.
-_SCHEMA_2 = Path(__file__).parent / "files" / "schema_2.sqlite3.gz"
+_SCHEMA_2 = Path(__file__).parents[1] / "files" / "schema_2.sqlite3.gz"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import threading
 from durable_dsl.engine.oplog import schema
 from durable_dsl.engine.oplog.store import Store
 from tests.engine.programs import ROOT, command, opened
-from tests.engine.test_worker_steering import ledger
+from tests.engine.worker.test_commands import ledger
 from tests.guests import guest
 
 #: Opens a store in a child that is killed at its n-th statement, for each n, and then as it is. What it prints: how

@@ -7,8 +7,7 @@ from wasmtime import wat2wasm
 
 from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.interfaces.golem.ids import uuid_record
-
-from .programs import Shown, guest, opened, program, worker
+from tests.engine.programs import Shown, guest, opened, program, worker
 
 #: What a program of one component does to the worker `victim` of another; `VICTIM` is its id.
 ATTACKS = {

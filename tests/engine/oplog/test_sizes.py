@@ -22,7 +22,7 @@ from durable_dsl.engine.oplog import entries, payloads, tables
 from durable_dsl.engine.oplog.store import FILE, Store
 from durable_dsl.engine.oplog.summary import summarize
 from tests.engine.programs import opened, worker
-from tests.engine.test_worker_steering import SECOND, ledger
+from tests.engine.worker.test_commands import SECOND, ledger
 from tests.guests import guest
 
 LIMIT = payloads.INLINE_LIMIT

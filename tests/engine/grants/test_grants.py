@@ -10,10 +10,9 @@ from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.comparing import compare
 from durable_dsl.engine.errors import DamagedError, InvocationError, UsageError
 from durable_dsl.values.component_ids import component_id_of
-
-from .http_guest import http_program
-from .http_server import serving
-from .programs import Shown, guest, kinds, opened, program, worker
+from tests.engine.http_guest import http_program
+from tests.engine.http_server import serving
+from tests.engine.programs import Shown, guest, kinds, opened, program, worker
 
 CALLING = """
 rpc = golem_rpc_types

@@ -6,8 +6,8 @@ import pytest
 
 from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError, UpdateRefused, UsageError
+from tests.engine.interfaces.test_golem import until
 from tests.engine.programs import Shown, again, kinds, opened, program, worker
-from tests.engine.test_interfaces_golem import until
 from tests.guests import guest
 
 SECOND = ('return "first build"', 'return "second build"')
@@ -310,16 +310,16 @@ def test_forking_where_nothing_goes_on(tmp_path):
 
 def test_what_another_worker_takes_back_is_taken_back_once(tmp_path):
     """It may ask again after a crash; what was done since stays."""
-    from durable_dsl.engine.worker import steering
+    from durable_dsl.engine.worker import commands
 
     with opened(tmp_path) as engine:
         one = worker(engine)
         for number in range(3):
             one.invoke("run", f"state['n'] = {number}")
         for _ in range(2):
-            steering.revert_invocations(one, 1, "key")
+            commands.revert_invocations(one, 1, "key")
         assert "1" == one.invoke("run", "result = state['n']")
         one.invoke("run", "state['n'] = 7")
-        for again in (steering.revert_invocations, steering.revert):
+        for again in (commands.revert_invocations, commands.revert):
             again(one, 1, "key")
         assert "7" == one.invoke("run", "result = state['n']")

@@ -14,9 +14,9 @@ from durable_dsl.engine import compare
 from durable_dsl.engine.errors import UpdateRefused, UsageError
 from tests.engine.http_guest import http_program
 from tests.engine.http_server import serving
+from tests.engine.oplog.test_kills import without_override
 from tests.engine.programs import ROOT, command, opened, program, worker
-from tests.engine.test_store_kills import without_override
-from tests.engine.test_worker_steering import OTHER, SECOND, ledger
+from tests.engine.worker.test_commands import OTHER, SECOND, ledger
 from tests.guests import guest
 
 NEW = ("VERSION = 1", "VERSION = 2")

@@ -11,8 +11,8 @@ from durable_dsl.engine.errors import InvocationError, KeyInUse, UpdateRefused
 from durable_dsl.engine.invocations.invocation import Invocation
 from durable_dsl.engine.oplog.entries import PendingUpdate
 from durable_dsl.engine.worker.updates import requests as update_requests
+from tests.engine.interfaces.test_golem import until
 from tests.engine.programs import ROOT, again, command, opened, program, run_command, worker
-from tests.engine.test_interfaces_golem import until
 from tests.guests import guest
 
 NEW = ("VERSION = 1", "VERSION = 2")

@@ -11,10 +11,9 @@ from durable_dsl.engine.clock import SystemClock
 from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.oplog.view import as_json
 from durable_dsl.engine.redaction import is_secret, redacted, redacted_text
-
-from .http_guest import http_program
-from .http_server import serving
-from .programs import Shown, opened, run_command, worker
+from tests.engine.http_guest import http_program
+from tests.engine.http_server import serving
+from tests.engine.programs import Shown, opened, run_command, worker
 
 SENT = "s3cr3t-Välue"
 #: Ways in which a program sends what it found in its environment; what the server is to see of it.
