@@ -19,7 +19,7 @@ from durable_dsl.engine.invocations import invocation
 from durable_dsl.engine.oplog.log import Oplog
 from durable_dsl.engine.oplog.store import Store
 from durable_dsl.engine.remote import calls
-from durable_dsl.engine.worker import background, driver, idle, other_processes, turns
+from durable_dsl.engine.worker import background, idle, opening, other_processes, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -316,7 +316,7 @@ def interleaved(monkeypatch: Any) -> Any:
         current_thread=real.current_thread, main_thread=real.main_thread,
     )  # fmt: skip
     clock = SimpleNamespace(monotonic=lambda: _run().now, sleep=_sleep)
-    lease, transaction, commit = driver.Lease, Store.transaction, Oplog.commit
+    lease, transaction, commit = opening.Lease, Store.transaction, Oplog.commit
 
     def takes_lease(*arguments: Any) -> Any:
         _run().pause("taking a lease")
@@ -344,7 +344,7 @@ def interleaved(monkeypatch: Any) -> Any:
         patch.setattr(guest_threads, "call", lambda _broken, task, *arguments: task(*arguments))
         patch.setattr(guest_threads, "enter", lambda _broken, guest, *arguments: guest(*arguments))
         patch.setattr(guest_threads, "start", lambda task, *arguments: Thread(task, arguments).start())
-        patch.setattr(driver, "Lease", takes_lease)
+        patch.setattr(opening, "Lease", takes_lease)
         patch.setattr(Store, "transaction", writes)
         patch.setattr(Oplog, "commit", commits)
         yield
