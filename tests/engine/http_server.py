@@ -58,7 +58,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self._body()
         server.bodies.append(body)
         server.arrived.set()
-        name, _, argument = self.path.removeprefix("/").partition("/")
+        name, _, argument = self.path.partition("?")[0].removeprefix("/").partition("/")
         action = getattr(self, f"at_{name}", None)
         if action is None:
             self.answer(b"", status=404)
