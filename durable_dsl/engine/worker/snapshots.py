@@ -121,7 +121,7 @@ class Snapshots:
                 failed = self._replace(old)
             except StoreError as error:  # what is not on disk yet is written with the next entries
                 failed = str(error)
-        if failed is not None:
+        if failed is not None and not driver.worker.engine.closed:
             driver.worker.warn(f"no snapshot was taken: {failed}")
         return failed
 
