@@ -29,7 +29,7 @@ _PARTS = {
     "DSL4": "Settings and the command line",
     "DSL5": "Findings of `durable-dsl check`",
     "DSL6": "Worlds that are inferred from type hints",
-    "DSL7": "Snapshots, promises, transactions and remote calls",
+    "DSL7": "Snapshots, promises, transactions, remote calls and histories",
     "DSL9": "Mistakes of durable-dsl itself",
 }
 

@@ -80,7 +80,7 @@ FLOORS = {
     "durable_codegen": """catalogue faults app project wit discovery source world infer plan
         component emit analysis front scaffold build""",
     "durable_dsl.engine": """clock errors failures redaction whole_files http traps wit signals oplog standing grants
-        directory bridge invocations replay diagnosis worker remote interfaces api comparing upkeep""",
+        directory bridge invocations replay diagnosis worker remote interfaces api comparing retention""",
 }
 
 

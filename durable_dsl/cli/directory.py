@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl.cli.data import add_data_option, add_json_option, opened
-from durable_dsl.cli.terminal import console
+from durable_dsl.cli.terminal import console, retaining
 
 if TYPE_CHECKING:
     import argparse
 
     from durable_dsl.engine.api import Engine
+    from durable_dsl.engine.retention.policy import Dropping
 
 _ACTIONS = {
     "show": "show what takes up how much: files, tables, workers, components",
-    "prune": "remove components that no worker is of, builds that none was on, and what dead processes left",
+    "prune": "remove what nobody needs, and what is older than the retention settings say",
     "compact": "write the database anew without the space that is free in it",
 }
 
@@ -26,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         add_data_option(action)
         add_json_option(action)
         if name == "prune":
-            action.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+            retaining.configure(action)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.upkeep import sizes
+    from durable_dsl.engine.retention.upkeep import sizes
 
     found = sizes(engine)
     if arguments.json:
@@ -54,13 +55,16 @@ def _show(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _prune(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.upkeep import prune
+    from durable_dsl.engine.retention.upkeep import prune
 
-    left = prune(engine, dry_run=arguments.dry_run)
+    left = prune(engine, retaining.retention(arguments), dry_run=arguments.dry_run)
     if arguments.json:
         console.print_json({**left.as_json(), "removed": not arguments.dry_run})
         return console.OK
-    lines = [f"component {name}" for name in left.components]
+    for one in left.by_age.left:
+        console.note(f"worker {one.worker} is let alone: {one.reason}")
+    lines = [_dropped(one) for one in left.by_age.workers]
+    lines += [f"component {name}" for name in left.components]
     lines += [str(path) for path in left.files]
     lines += [f"{left.payloads} long texts that nothing refers to"] if left.payloads else []
     if not left.alone:
@@ -72,8 +76,16 @@ def _prune(engine: Engine, arguments: argparse.Namespace) -> int:
     return console.OK
 
 
+def _dropped(one: Dropping) -> str:
+    """A line for what a worker loses."""
+    if one.purged:
+        return f"worker {one.worker}, {one.entries} entries"
+    copies = f", copied to {one.archive}" if one.archive else ""
+    return f"{one.entries} of the entries 2 to {one.upto} of worker {one.worker}{copies}"
+
+
 def _compact(engine: Engine, arguments: argparse.Namespace) -> int:
-    from durable_dsl.engine.upkeep import compact
+    from durable_dsl.engine.retention.upkeep import compact
 
     before, after = compact(engine)
     facts: dict[str, Any] = {"before": before, "after": after}

@@ -90,6 +90,7 @@ _DAMAGED = {
     "promise": "promise {index} of worker {worker!r} is",
     "component": "the row of component {worker!r} is",
     "build": "the row of a build of component {worker!r} is",
+    "dropped": "what stands for the dropped entries 2 to {index} of worker {worker!r} is",
     "snapshot": "the snapshot at entry {index} of worker {worker!r}, without which it cannot begin, is",
     "grants": "the grants of {worker} are",
     "bucket": "what stands under the key {worker} is",
@@ -110,6 +111,20 @@ class LeaseError(EngineError, RuntimeError):
     def __str__(self) -> str:
         by = f" (process {self.owner})" if self.owner else ""
         return f"worker {self.worker!r} is in use by another process{by}"
+
+
+class HistoryDropped(UsageError):  # noqa: N818 - a state of things
+    """What is asked for lies in the part of a worker's history that retention has dropped."""
+
+    code = "DSL721"
+
+    def __init__(self, worker: str, what: str, upto: int, reach: int, archive: str | None = None) -> None:
+        copies = f"; copies are in {archive}" if archive else ""
+        super().__init__(
+            f"{self.code}: {what} is not possible, entries 2 to {upto} of worker {worker!r} were dropped{copies}",
+            f"its history begins with a snapshot; entry {reach} is the first that it can go back to",
+        )
+        self.args = (worker, what, upto, reach, archive)
 
 
 class UpdateRefused(UsageError):  # noqa: N818 - the update was, not the caller

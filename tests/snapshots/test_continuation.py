@@ -14,7 +14,7 @@ import pytest
 from durable_dsl.engine import Engine
 from durable_dsl.engine.clock import SkippingClock
 from durable_dsl.engine.oplog.store import FILE
-from durable_dsl.engine.oplog.summary import summarize
+from durable_dsl.engine.standing.whole import summarize
 from durable_dsl.testing import trace
 from tests.components import built_once
 from tests.engine.programs import Shown

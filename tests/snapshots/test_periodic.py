@@ -18,7 +18,7 @@ from durable_codegen.project.config import resolve
 from durable_dsl.engine import Engine
 from durable_dsl.engine.errors import DamagedError, UpdateRefused, UsageError
 from durable_dsl.engine.oplog.store import FILE
-from durable_dsl.engine.oplog.summary import summarize
+from durable_dsl.engine.standing.whole import summarize
 from tests.components import OUTPUT, built_once
 from tests.engine.programs import Shown, opened
 from tests.engine.tampering import change_entry

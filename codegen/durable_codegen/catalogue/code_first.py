@@ -124,6 +124,13 @@ CODE_FIRST: Mapping[str, Entry] = {
         "and a clock needs poll-promise, which golem-1.1 has (Golem 1.1.19 to 1.2, and the embedded "
         "engine). A world that imports golem:api/host itself needs version 1.1.5 of it.",
     ),
+    # Histories.
+    "DSL721": Entry(
+        "entries that retention has dropped",
+        "`durable-dsl data prune` drops what a snapshot stands for once it is as old as the setting `history` says. A "
+        "worker cannot be reverted or forked to an entry before that snapshot, and `worker oplog --from` cannot show "
+        "one. Copies are in the folder of the setting `archive`, where there is one.",
+    ),
     # Ourselves.
     "DSL900": Entry(
         "an internal error",

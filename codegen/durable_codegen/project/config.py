@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from durable_codegen.faults import BuildFailed, Fault
-from durable_codegen.project import intervals
+from durable_codegen.project import ages, intervals
 from durable_codegen.project.apps import App, discover, is_module_name, locate
 from durable_codegen.project.pyproject import Project, Requirement, find_project, requirements_file
 
@@ -45,6 +45,7 @@ SETTINGS: Mapping[str, tuple[type, ...]] = {
     "overlapping-requests": (bool,),
     "data-limit": (int, float),
     "snapshot": (str,),
+    "retention": (dict,),
 }
 
 _ENVIRONMENT = "DURABLE_DSL_"
@@ -138,6 +139,7 @@ def resolve(
         wrong = _wrong("world-module", world_module, "the name of a Python module, such as my_world")
         faults.append(wrong if "world-module" in given else _in_file(wrong, project, "world-module"))
     snapshots = _snapshots(given, table, project, faults)
+    faults += [_in_file(wrong, project, "retention") for wrong in ages.faults_in(table.get("retention", {}))]
     if app is None or faults:
         raise BuildFailed(faults)
     name, output = text("name"), path("output")

@@ -102,6 +102,7 @@ def show(engine: Engine, arguments: argparse.Namespace) -> int:
         raise console.CommandError("--follow goes on, --limit stops", "give one of them", console.USAGE)
     picks = _picks(arguments)
     worker = known_worker(engine, arguments.name)
+    _tell_dropped(engine, worker, arguments)
     until = worker.oplog_index if arguments.follow else _FAR
     pages = _pages(worker, arguments, picks, until)
     if arguments.json and not arguments.follow:
@@ -116,6 +117,26 @@ def show(engine: Engine, arguments: argparse.Namespace) -> int:
     if arguments.follow:
         _follow(engine, worker, arguments, until, page)
     return console.OK
+
+
+def _tell_dropped(engine: Engine, worker: Worker, arguments: argparse.Namespace) -> None:
+    """What is not there any more; raises HistoryDropped where that is what is asked for."""
+    from durable_dsl.engine.errors import DamagedError, HistoryDropped
+    from durable_dsl.engine.standing import dropped
+
+    try:
+        found = dropped.of(engine.store, worker.id)
+    except DamagedError as damage:
+        console.note(f"warning: {damage}")
+        return
+    if found is None or arguments.first > found.upto:
+        return
+    if arguments.first > 1:
+        raise HistoryDropped(worker.name, f"showing entry {arguments.first}", found.upto, found.reach, found.archive)
+    if arguments.last is None:
+        copies = f"; copies are in {found.archive}" if found.archive else ""
+        said = "but for results that are kept by their keys"
+        console.note(f"entries 2 to {found.upto} were dropped, {said}{copies}")
 
 
 def _follow(engine: Engine, worker: Worker, arguments: argparse.Namespace, last: int, page: _Page) -> None:

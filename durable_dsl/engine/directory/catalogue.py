@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from durable_dsl.engine.oplog.store import Store
 
 #: The last entry that may be a promise or a resource.
-_GIVEN_OUT = "SELECT max(idx) FROM entry WHERE worker = ? AND kind IN ('no-op', 'create-resource')"
+_GIVEN_OUT = (
+    "SELECT max(idx) FROM (SELECT idx FROM entry WHERE worker = ? AND kind IN ('no-op', 'create-resource')"
+    " UNION ALL SELECT idx FROM dropped WHERE worker = ?)"
+)
+#: What has rows of a worker by its number.
+_OF_WORKER = ("entry", "payload", "queue", "schedule", "promise", "control", "standing", "snapshot", "dropped")
 _NEXT_VERSION = "SELECT coalesce(max(version) + 1, 0) FROM build WHERE component = ?"
 
 
@@ -186,7 +191,7 @@ class Catalogue:
 
         def work(connection: sqlite3.Connection) -> None:
             _retire(connection, worker, name)
-            for table in ("entry", "payload", "queue", "schedule", "promise", "control", "standing", "snapshot"):
+            for table in _OF_WORKER:
                 connection.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))  # noqa: S608 - fixed names
             permissions.delete(connection, permissions.worker_owner(worker))
             connection.execute("DELETE FROM worker WHERE id = ?", (worker,))
@@ -200,7 +205,7 @@ def _worker(row: tables.Row) -> WorkerRow:
 
 def _retire(connection: sqlite3.Connection, worker: int, name: str) -> None:
     """What its promises and resources were known by must not be given to those of a later worker of its name."""
-    (used,) = connection.execute(_GIVEN_OUT, (worker,)).fetchone()
+    (used,) = connection.execute(_GIVEN_OUT, (worker, worker)).fetchone()
     if not isinstance(used, int):
         return
     earlier = tables.at(connection, "retired", name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from durable_dsl.engine.errors import InvocationError
 from durable_dsl.engine.oplog.checksums import IS_TELLING
 from durable_dsl.engine.oplog.store import HAS_KEY
-from durable_dsl.engine.oplog.summary import taken_back
+from durable_dsl.engine.standing.whole import taken_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

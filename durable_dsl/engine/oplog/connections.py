@@ -66,7 +66,10 @@ class Readers:
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that commits to the disk, and waits for others who write."""
+    new = not path.exists() or not path.stat().st_size
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    if new:  # before anything else is written
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     _turn_on_log(connection)
     connection.execute("PRAGMA synchronous = FULL")
     return connection

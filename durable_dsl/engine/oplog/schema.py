@@ -21,6 +21,8 @@
                 of the version `folder`. A cache: what is damaged, or not there, is made anew from the entries
     bucket      key-value stores: one row per key, shared by all workers of the directory
     container, object    blob stores
+    dropped     what the entries up to `idx` amounted to that were dropped from the beginning of an oplog; `reach` is
+                the first entry that the worker can go back to, `archive` the folder that they were copied to
     snapshot    the states that the last entries `snapshot` of a worker stand for
 
 Long texts stand in `payload` also for `request` of `queue` and `schedule`, and for `data` of `promise`. `crc` is a
@@ -137,6 +139,10 @@ _MIGRATIONS: tuple[str, ...] = (
         worker INTEGER NOT NULL, idx INTEGER NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL,
         PRIMARY KEY (worker, idx)
     ) WITHOUT ROWID;
+    CREATE TABLE dropped (
+        worker INTEGER PRIMARY KEY, idx INTEGER NOT NULL, reach INTEGER NOT NULL, folded TEXT NOT NULL, archive TEXT,
+        crc INTEGER NOT NULL
+    );
     """,
 )
 

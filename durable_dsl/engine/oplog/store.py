@@ -208,7 +208,7 @@ class Store:
     def last_time(self, worker: int) -> int:
         """When the last entry was written, in nanoseconds since 1970; for people, so it is not checked for damage."""
         row = self.read_one("SELECT time FROM entry WHERE worker = ? ORDER BY idx DESC LIMIT 1", (worker,))
-        return row[0] if row and isinstance(row[0], int) else 0
+        return int(row[0]) if row and isinstance(row[0], int) else 0
 
     def name_of(self, worker: int) -> str:
         """The worker's name as far as it can be read; for messages."""

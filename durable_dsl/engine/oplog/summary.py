@@ -11,16 +11,14 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from durable_dsl.engine.errors import DamagedError
-from durable_dsl.engine.oplog.checksums import IS_TELLING, MANY
+from durable_dsl.engine.oplog.checksums import MANY
 from durable_dsl.engine.oplog.entries import HINTS, PROGRESS
 from durable_dsl.engine.oplog.log import Ends
 from durable_dsl.engine.oplog.regions import Regions
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Iterable
 
-    from durable_dsl.engine.oplog.store import Store
 
 _STATUS = {
     "create": "idle",
@@ -40,25 +38,6 @@ _STATUS = {
     "log": "running",
 }
 _INVOKED = "exported-function-invoked"
-_MANY = ", ".join(repr(kind) for kind in sorted(MANY))
-#: What a summary reads: there may be very many calls and pieces of output.
-_LAST_OF_MANY = f"SELECT max(idx) FROM entry WHERE worker = ? AND kind IN ({_MANY}) GROUP BY kind"  # noqa: S608 - fixed
-_TOLD = f"AND ({IS_TELLING} OR idx IN ({_LAST_OF_MANY}))"
-_REVERTS = "SELECT idx FROM entry INDEXED BY entry_revert WHERE worker = ? AND kind = 'revert' ORDER BY idx DESC"
-_COUNTED = "SELECT count(*), max(idx) FROM entry WHERE worker = ?"
-_AFTER_GAPS = (
-    "SELECT idx FROM entry AS after WHERE worker = ? AND idx > 1 AND NOT EXISTS"
-    " (SELECT 1 FROM entry WHERE worker = after.worker AND idx = after.idx - 1)"
-)
-_LAST_ACTION = (
-    "SELECT coalesce(max(idx), 0) FROM entry WHERE worker = ?"  # noqa: S608 - fixed texts
-    f" AND kind NOT IN ({', '.join(repr(kind) for kind in sorted(HINTS))})"
-)
-_PROGRESS_BEFORE = (
-    "SELECT idx FROM entry WHERE worker = ? AND idx < ?"  # noqa: S608 - fixed texts
-    f" AND kind IN ({', '.join(repr(kind) for kind in sorted(PROGRESS))}) ORDER BY idx DESC LIMIT 1"
-)
-_BEFORE = "SELECT coalesce(max(idx), 0) FROM entry WHERE worker = ? AND idx < ?"
 
 #: idx, kind, function, key, detail of an entry.
 Told: TypeAlias = tuple[int, str, Any, Any, Any]
@@ -131,80 +110,17 @@ class Summary:
         return next((update for update in self.updates if update.status == "pending"), None)
 
 
-def summarize(store: Store, worker: int) -> Summary:
-    """Raises DamagedError where an entry that counts is damaged, or is not there."""
-    reverted = taken_back(store, worker)
-    _find_gap(store, worker, reverted)
-    rows = told(store, worker, _TOLD, (worker,), reverted)
-    if any(row[1] in {"jump", "revert"} for row in rows):  # the last call may be one that was deleted
-        rows = told(store, worker, "", (), reverted)
-    try:
-        summary = fold(rows, reverted)
-    except (ValueError, KeyError, TypeError) as error:  # an old checksum, or an entry of a later version
-        raise store.damage(worker, rows[-1][0]) from error
-    if reverted:
-        summary.last_action = store.read_one(_LAST_ACTION, (worker,))[0]
-    return summary
-
-
-def taken_back(store: Store, worker: int) -> Regions:
-    """What was reverted. One revert may have taken back another that is damaged."""
-    regions = Regions()
-    for (index,) in store.read(_REVERTS, (worker,)):
-        try:
-            found = told(store, worker, "AND idx = ?", (index,), ())
-        except DamagedError:
-            if isinstance(index, int) and index in regions:
-                continue
-            raise
-        regions = regions.adding(_regions(found, "revert"))
-    return regions
-
-
-def _find_gap(store: Store, worker: int, reverted: Regions) -> None:
-    """Entries are counted from 1 without a gap; one that is not there was damaged in its index."""
-    count, last = store.read_one(_COUNTED, (worker,))
-    if count == (last or 0):
-        return
-    for (after,) in store.read(_AFTER_GAPS, (worker,)):
-        before = store.read_one(_BEFORE, (worker, after))[0]
-        if not isinstance(after, int) or any(index not in reverted for index in (before + 1, after - 1)):
-            raise store.damage(worker, before + 1)
-
-
-def told(
-    store: Store, worker: int, condition: str, parameters: tuple[int, ...], without: Container[int] = ()
-) -> list[Told]:
-    """What entries tell a fold; raises DamagedError."""
-
-    def telling(rows: Iterable[Any]) -> list[Told]:
-        return [(row[0], row[2], row[3], row[8], None if row[2] in MANY else row[9]) for row in rows]
-
-    return store.over(worker, condition, parameters, telling, without=without, apart=False)
-
-
-def last_progress(store: Store, worker: int, deleted: Regions) -> int:
-    """The last entry that counts as progress and is not deleted; 0 where there is none. Raises DamagedError."""
-    before = 1 << 62
-    while True:
-        rows = store.rows(worker, f"AND idx = ({_PROGRESS_BEFORE})", (worker, before))
-        if not rows:
-            return 0
-        index: int = rows[0][0]
-        start = next((start for start, end in deleted if start <= index <= end), None)
-        if start is None:
-            return index
-        before = start
-
-
-def fold(rows: list[Told], reverted: Regions | None = None) -> Summary:
-    """What entries amount to; `reverted` where it says more than they do."""
+def fold(rows: list[Told], reverted: Regions | None = None, begun: Summary | None = None) -> Summary:
+    """What entries amount to, after those of `begun`; `reverted` where it says more than they do."""
     if reverted is None:
-        reverted = Regions(_regions(rows, "revert"))
-    folding = Fold(Summary(reverted=reverted, deleted=reverted))
+        reverted = Regions(regions_of(rows, "revert"))
+    start = Summary() if begun is None else begun
+    ends = start.ends
+    start.reverted, start.deleted = reverted, start.deleted.adding(reverted)
+    folding = Fold(start)
     folding.add(row for row in rows if row[0] not in reverted) if reverted else folding.add(rows)
     summary = folding.summary()
-    _find_ends(summary, rows)
+    _find_ends(summary, rows, ends)
     return summary
 
 
@@ -294,7 +210,8 @@ class Fold:
             summary.status = "idle" if summary.underway is None else "running"
 
 
-def _regions(rows: Iterable[Any], kind: str) -> list[tuple[int, int]]:
+def regions_of(rows: Iterable[Any], kind: str) -> list[tuple[int, int]]:
+    """What the entries of that kind say that they take out."""
     found = []
     for row in rows:
         if row[1] == kind:
@@ -304,14 +221,16 @@ def _regions(rows: Iterable[Any], kind: str) -> list[tuple[int, int]]:
     return found
 
 
-def _find_ends(summary: Summary, rows: list[Told]) -> None:
+def _find_ends(summary: Summary, rows: list[Told], before: Ends) -> None:
     """Where entries were left out, the last ones are found among all."""
-    summary.last = rows[-1][0] if rows else 0
-    summary.last_action = summary.last_progress = 0
+    summary.last = rows[-1][0] if rows else before.last
+    action = 0
+    summary.last_progress = before.progress
     for row in reversed(rows):
         index, kind = row[0], row[1]
-        if not summary.last_action and kind not in HINTS:
-            summary.last_action = index
+        if not action and kind not in HINTS:
+            action = index
         if kind in PROGRESS and index not in summary.deleted:
             summary.last_progress = index
             break
+    summary.last_action = action or before.action

@@ -31,6 +31,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "schedule": ("id", "worker", "function", "request", "key", "time"),
     "promise": ("worker", "idx", "state", "data", "maker", "number", "type", "done", "gone"),
     "retired": ("name", "indices"),
+    "dropped": ("worker", "idx", "reach", "folded", "archive"),
     "standing": ("worker", "idx", "entry", "folder", "folded"),
     "grants": ("owner", "grants", "wants"),
     "bucket": ("bucket", "key", "value"),

@@ -9,9 +9,10 @@ from durable_dsl.engine.errors import DamagedError
 from durable_dsl.engine.oplog import checksums, tables
 from durable_dsl.engine.oplog.connections import at_one_instant
 from durable_dsl.engine.oplog.store import FAR
-from durable_dsl.engine.oplog.summary import Summary, summarize
+from durable_dsl.engine.oplog.summary import Summary
 from durable_dsl.engine.oplog.tables import leniently, shown_name
 from durable_dsl.engine.standing import form, reading
+from durable_dsl.engine.standing.whole import summarize
 
 if TYPE_CHECKING:
     import sqlite3

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from durable_dsl.engine.errors import DamagedError, StoreError
 from durable_dsl.engine.oplog.regions import Regions
-from durable_dsl.engine.oplog.summary import UNKNOWN, Fold, Summary, last_progress, summarize, taken_back, told
+from durable_dsl.engine.oplog.summary import UNKNOWN, Fold, Summary
 from durable_dsl.engine.standing import form
+from durable_dsl.engine.standing.whole import last_progress, summarize, taken_back, told
 
 if TYPE_CHECKING:
     import sqlite3

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from durable_dsl.engine.directory import promises
 from durable_dsl.engine.directory.identity import Identity
 from durable_dsl.engine.directory.lease import Lease
-from durable_dsl.engine.errors import DamagedError, LeaseError, UsageError
+from durable_dsl.engine.errors import DamagedError, HistoryDropped, LeaseError, UsageError
 from durable_dsl.engine.grants import permissions
 from durable_dsl.engine.oplog.entries import Create, Interrupted, Revert
 from durable_dsl.engine.oplog.store import HAS_KEY
 from durable_dsl.engine.replay import snapshots
 from durable_dsl.engine.signals import Interrupt, Restart
+from durable_dsl.engine.standing import dropped
 from durable_dsl.engine.worker import control
 
 if TYPE_CHECKING:
@@ -107,6 +108,9 @@ def _revert_unread(
 def _check_reach(worker: Worker, index: int, last: int) -> None:
     if not 1 <= index <= last:
         raise UsageError(f"worker {worker.name!r} has entries 1 to {last}, it cannot go back to {index}")
+    worker.engine.store.reading(
+        lambda connection: dropped.check_reach(connection, worker.id, worker.name, index, "going back to entry")
+    )
 
 
 def _is_reverted(worker: Worker, key: str | None) -> bool:
@@ -120,11 +124,16 @@ def revert_invocations(worker: Worker, count: int, key: str | None = None) -> No
         if _is_reverted(worker, key):
             return
         reverted = driver.summary.reverted
+        gone = dropped.of(worker.engine.store, worker.id)
         begun = [
             record.index
-            for record in worker.engine.store.records(worker.id, "AND kind = 'exported-function-invoked'")
+            for record in worker.engine.store.records(
+                worker.id, "AND idx > ? AND kind = 'exported-function-invoked'", (0 if gone is None else gone.upto,)
+            )
             if record.index not in reverted
         ]
+    if gone is not None and count > len(begun):
+        raise HistoryDropped(worker.name, f"taking back {count} invocations", gone.upto, gone.reach, gone.archive)
     if not 1 <= count <= len(begun):
         raise UsageError(f"worker {worker.name!r} has {len(begun)} invocations, it cannot take back {count}")
     revert(worker, begun[-count] - 1, key)
@@ -141,6 +150,7 @@ def insert_fork(connection: sqlite3.Connection, worker: Worker, name: str, index
     (last,) = connection.execute("SELECT max(idx) FROM entry WHERE worker = ?", (worker.id,)).fetchone()
     if not 1 <= index <= last:
         raise UsageError(f"worker {worker.name!r} has entries 1 to {last}, it cannot be forked at {index}")
+    dropped.check_reach(connection, worker.id, worker.name, index, "forking it at entry")
     created = worker.created
     origins = Identity.of(worker.name, created).forked_at(index)
     copy = Create(created.component, created.version, created.args, created.env, worker.name, origins=origins)
@@ -151,4 +161,5 @@ def insert_fork(connection: sqlite3.Connection, worker: Worker, name: str, index
     engine.store.copy_entries(connection, worker.id, target, 2, index)
     promises.copy(connection, worker.id, target, index, last)
     snapshots.copy(connection, worker.id, target, index)
+    dropped.copy(connection, worker.id, target)
     return target

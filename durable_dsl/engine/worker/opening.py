@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from durable_dsl.engine.directory.lease import Lease, OpenFilesError
 from durable_dsl.engine.errors import InvocationError
-from durable_dsl.engine.oplog.summary import Summary, summarize
 from durable_dsl.engine.standing import reading
+from durable_dsl.engine.standing.whole import summarize
 
 if TYPE_CHECKING:
     from durable_dsl.engine.oplog.store import Store
+    from durable_dsl.engine.oplog.summary import Summary
     from durable_dsl.engine.worker.handle import Worker
 
 

@@ -20,7 +20,7 @@ from durable_dsl.engine.invocations.invocation import Invocation
 from durable_dsl.engine.invocations.queue import Queue
 from durable_dsl.engine.oplog import entries, payloads, tables
 from durable_dsl.engine.oplog.store import FILE, Store
-from durable_dsl.engine.oplog.summary import summarize
+from durable_dsl.engine.standing.whole import summarize
 from tests.engine.programs import opened, worker
 from tests.engine.worker.test_commands import SECOND, ledger
 from tests.guests import guest

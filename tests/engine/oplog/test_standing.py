@@ -13,8 +13,8 @@ from durable_dsl.cli.main import main
 from durable_dsl.engine.errors import DamagedError, StoreError
 from durable_dsl.engine.oplog import checksums, entries
 from durable_dsl.engine.oplog.store import FILE, Store
-from durable_dsl.engine.oplog.summary import summarize
 from durable_dsl.engine.standing import form, keeper, listing, reading
+from durable_dsl.engine.standing.whole import summarize
 from tests.engine.programs import opened
 from tests.engine.tiny import tiny
 

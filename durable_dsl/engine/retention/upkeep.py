@@ -11,10 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from durable_dsl import temporary
+from durable_dsl.engine.directory.cache import user_cache
 from durable_dsl.engine.directory.lease import Lease
 from durable_dsl.engine.errors import DamagedError, LeaseError, StoreError
 from durable_dsl.engine.oplog.connections import connect
 from durable_dsl.engine.oplog.entries import Create, PendingUpdate, SuccessfulUpdate
+from durable_dsl.engine.retention.policy import Retention
+from durable_dsl.engine.retention.pruning import Dropped, drop_by_age
+from durable_dsl.engine.retention.space import give_back
+from durable_dsl.engine.standing import dropped
 from durable_dsl.engine.whole_files import abandoned
 from durable_dsl.values.component_ids import component_id_of
 
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from durable_dsl.engine.api import Engine
+    from durable_dsl.engine.oplog.entries import Record
 
 _ENTRIES = (
     "SELECT worker, count(*), sum(length(CAST(coalesce(request, '') || coalesce(response, '') || coalesce(detail, '')"
@@ -37,6 +43,7 @@ _REFERENCES = (
     (("entry", "request"), ("entry", "response"), ("entry", "detail"), ("queue", "request"), ("schedule", "request"),
      ("promise", "data")),
 )  # fmt: skip
+_VERSIONS = "AND idx > ? AND kind IN ('create', 'pending-update', 'successful-update')"
 _NAMING = (Create, PendingUpdate, SuccessfulUpdate)  # entries that name a build
 
 
@@ -50,6 +57,7 @@ class Leftovers:
     bytes: int = 0
     #: Whether components were looked at: no other process used the directory.
     alone: bool = True
+    by_age: Dropped = field(default_factory=Dropped)
 
     def add(self, path: Path) -> None:
         with contextlib.suppress(OSError):
@@ -60,7 +68,7 @@ class Leftovers:
     def as_json(self) -> dict[str, Any]:
         files = [str(path) for path in self.files]
         facts = {"files": files, "components": self.components, "payloads": self.payloads, "bytes": self.bytes}
-        return {**facts, "in_use": not self.alone}
+        return {**facts, "in_use": not self.alone, **self.by_age.as_json()}
 
 
 def sizes(engine: Engine) -> dict[str, Any]:
@@ -103,10 +111,15 @@ def sizes(engine: Engine) -> dict[str, Any]:
     }
 
 
-def prune(engine: Engine, *, dry_run: bool = False) -> Leftovers:
-    """Remove what nobody needs, or only say what that is."""
+def prune(engine: Engine, retention: Retention | None = None, *, dry_run: bool = False) -> Leftovers:
+    """Remove what nobody needs, and what is due by age, or only say what that is; the file gets smaller by it."""
+    by_age = drop_by_age(engine, retention or Retention(), dry_run=dry_run)
     with engine.use.alone() as alone:
-        return _prune(engine, dry_run=dry_run, alone=alone)
+        left = _prune(engine, dry_run=dry_run, alone=alone)
+    left.by_age = by_age
+    if not dry_run:
+        give_back(engine.store)
+    return left
 
 
 def _prune(engine: Engine, *, dry_run: bool, alone: bool) -> Leftovers:
@@ -172,6 +185,8 @@ def _find_builds(engine: Engine, left: Leftovers) -> None:
     for path in sorted((engine.data / "components").glob("*.wasm")):
         if path not in kept:
             left.add(path)
+            for compiled in sorted(user_cache().glob(f"{path.stem}-*.cwasm")):  # made anew where it is run again
+                left.add(compiled)
 
 
 def _versions_in_use(engine: Engine, component: str) -> set[int] | None:
@@ -180,14 +195,21 @@ def _versions_in_use(engine: Engine, component: str) -> set[int] | None:
     for row in engine.catalogue.workers():
         if row.component == component:
             try:
-                records = list(
-                    engine.store.records(row.id, "AND kind IN ('create', 'pending-update', 'successful-update')")
-                )
+                gone = dropped.of(engine.store, row.id)
+                after = 0 if gone is None else gone.upto  # it does not go back to a build from before that
+                records = list(engine.store.records(row.id, _VERSIONS, (after,)))
                 engine.store.over(row.id, "", (), lambda rows: sum(1 for _ in rows), apart=False)
             except DamagedError:
                 return None
             found.update(one.entry.version for one in records if isinstance(one.entry, _NAMING))
+            if gone is not None and not _is_update_at(records, gone.upto + 1):
+                found.add(gone.summary.version)
     return found
+
+
+def _is_update_at(records: list[Record], index: int) -> bool:
+    """Whether the snapshot at an entry is that of an update: another build than the one before takes it over."""
+    return any(one.index == index and isinstance(one.entry, PendingUpdate) for one in records)
 
 
 def _orphans(engine: Engine) -> list[tuple[int, str, int]]:
