@@ -72,7 +72,8 @@ def _prune(engine: Engine, arguments: argparse.Namespace) -> int:
     if lines:
         console.out("\n".join(lines))
     said = "would be removed" if arguments.dry_run else "removed"
-    console.note(f"{_amount(left.bytes)} {said}" if lines else "nothing to remove")
+    amount = f"{_amount(left.bytes)} of files and long texts {said}" if left.bytes else said
+    console.note(amount if lines else "nothing to remove")
     return console.OK
 
 
