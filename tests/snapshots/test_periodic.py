@@ -211,6 +211,9 @@ def test_a_worker_with_files_is_not_saved(component, tmp_path):
         worker.invoke("keep-file", "notes.txt")
         with pytest.raises(UsageError, match="it has private files"):
             worker.snapshot()
+        add(worker, 4)
+        worker.settle()
+        assert [] == snapshots(worker)
 
 
 @pytest.mark.guarantee("SNAPSHOT-2")
