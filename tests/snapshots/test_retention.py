@@ -317,6 +317,21 @@ def test_results_stay_while_a_caller_may_ask_again(data):
         assert 1 == engine.worker("w").invoke("add", "t0", idempotency_key="k0")
 
 
+@pytest.mark.parametrize("table", ["queue", "schedule"])
+def test_a_key_that_waits_keeps_its_result(data, table):
+    """A row may outlive the beginning of its invocation; without its entries it would run once more."""
+    with opened(data) as engine:
+        row = {"worker": 1, "function": "add", "request": '["t3"]', "key": "k3"}
+        row |= {"time": 1} if table == "schedule" else {}
+        engine.store.transaction(lambda connection: tables.insert(connection, table, **row))
+        assert 1 == len(prune(engine, NOW).by_age.workers)
+        kept = [key for (key,) in engine.store.read("SELECT key FROM entry WHERE key IS NOT NULL ORDER BY idx")]
+        assert ["k3", "k18", "k19"] == kept
+        assert 4 == engine.worker("w").invoke("add", "t3", idempotency_key="k3")
+        engine.worker("w").settle()
+    goes_on(data)
+
+
 # Workers that have finished
 
 

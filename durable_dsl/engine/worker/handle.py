@@ -264,7 +264,8 @@ class Worker(Accepting):
         if full:
             error = summary.error
             waits = facts["status"] == "suspended"
-            facts["waits_for"] = waiting.waits_for(self.engine.store, self.id, summary) if waits else None
+            # Read now: the worker may have come to rest since `summary` was.
+            facts["waits_for"] = waiting.waits_for(self.engine.store, self.id, self.summary()) if waits else None
             facts["snapshot"] = self._snapshot(summary)
             facts["pending"] = [
                 {"function": function, "idempotency_key": key} for function, _, key in self._queue.load()

@@ -258,6 +258,7 @@ def test_call_and_queue_are_one_transaction(engine, script):
     engine.store.writer.before_commit = full
     with pytest.raises(DiskIsFullError):
         one.invoke("run", source)
+    engine.store.writer.before_commit = None
 
     assert [] == engine.store.read("SELECT * FROM queue")
     assert 0 == kinds(one).count("golem::rpc::wasm-rpc::invoke")
