@@ -323,3 +323,19 @@ def test_what_another_worker_takes_back_is_taken_back_once(tmp_path):
         for again in (commands.revert_invocations, commands.revert):
             again(one, 1, "key")
         assert "7" == one.invoke("run", "result = state['n']")
+
+
+def test_an_update_behind_one_that_is_wanted_again(tmp_path):
+    """A revert has taken back what became of the first: it is tried again, and what becomes of it is not the answer."""
+    with opened(tmp_path) as engine:
+        one = ledger(engine)
+        one.invoke("add", 1)
+        second, third = (engine.load(guest("ledger", edit=edit)) for edit in (SECOND, OTHER))
+        one.update(second, snapshot=True)
+        asked = next(record.index for record in one.oplog() if record.kind == "pending-update")
+        one.revert(to=asked + 3)  # in the middle of what loads the snapshot
+        one.update(third)
+
+        settled = [record.entry.version for record in one.oplog() if record.kind == "successful-update"]
+        assert ([second.version] * 2 + [third.version], third.version) == (settled, one.version)
+        assert [1] == one.invoke("entries")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.worker.driver import Driver
 
 _SETTLED = (
-    "FROM entry WHERE worker = ? AND idx > ? AND kind IN ('successful-update', 'failed-update') ORDER BY idx LIMIT 1"
+    "FROM entry WHERE worker = ? AND idx > ? AND kind IN ('successful-update', 'failed-update') ORDER BY idx"
 )
 
 
