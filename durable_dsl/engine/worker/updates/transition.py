@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from durable_dsl.engine.replay.session import Session
     from durable_dsl.engine.worker.driver import Driver
 
-_SETTLED = (
-    "FROM entry WHERE worker = ? AND idx > ? AND kind IN ('successful-update', 'failed-update') ORDER BY idx"
-)
+_SETTLED = "FROM entry WHERE worker = ? AND idx > ? AND kind IN ('successful-update', 'failed-update') ORDER BY idx"
 
 
 def attempt(driver: Driver) -> Session | None:
